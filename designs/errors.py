@@ -1,0 +1,16 @@
+"""Errors that a user's input can cause. Each is one line: where, what was wanted, what came, how to mend it."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """Bad input: the command line prints `str(error)` on one line and exits with 2."""
+
+
+class DesignError(InputError):
+    """A design that cannot be built; `field` is the parameter to change."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message

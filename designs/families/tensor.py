@@ -1,0 +1,166 @@
+"""Tensor arrays: a systolic array with its scratchpads, output path, DMA and controller (machine: docs/tensor.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from designs.errors import DesignError
+
+Dataflow = Literal["output_stationary", "weight_stationary", "input_stationary"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """One tensor machine. Every field is a YAML key of `family: tensor`."""
+
+    array_rows: int = 16  # PEs in a column; channels of one activation word
+    array_cols: int = 16  # PEs in a row; one of rows and columns divides the other
+    dataflow: Dataflow = "weight_stationary"  # operand that stays in the array
+    act_bits: int = 8  # stored activation, 1-16
+    weight_bits: int = 8  # stored weight, 1-16; 1 means the values -1 and +1
+    acc_bits: int = 32  # accumulator, 8-48
+    acc_overflow: Literal["wrap", "saturate"] = "wrap"  # what an addition that does not fit does
+    requant: Literal["multiplier_shift", "shift"] = "multiplier_shift"  # shift: scales are powers of two
+    requant_granularity: Literal["per_tensor", "per_channel"] = "per_channel"  # what has a scale of its own
+    requant_multiplier_bits: int = 16  # width of the fixed-point multiplier, 8-31
+    act_scratchpad_bytes: int = 65536  # both halves together where double_buffered
+    weight_scratchpad_bytes: int = 65536  # both halves together where double_buffered
+    acc_scratchpad_bytes: int = 65536  # accumulators, both halves together where double_buffered
+    scratchpad_banks: int = 4  # SRAM macros the activation and the weight scratchpad are each built of
+    double_buffered: bool = True  # load, compute and store of neighbouring tiles overlap
+    dram_bytes_per_cycle: int = 16  # width of a DRAM beat
+    dram_latency_cycles: int = 40  # from request to first beat
+    dram_burst_bytes: int = 64  # what a DRAM transfer is rounded up to
+    clock_mhz: int = 500  # clock of machine and DRAM port
+    node_nm: int = 45  # technology node, see designs/technology
+
+    def check(self) -> None:
+        """Raise DesignError, naming the field and the remedy, where the machine cannot be built."""
+        for field, low, high in _RANGES:
+            value = getattr(self, field)
+            if not low <= value <= high:
+                raise DesignError(field, f"wanted {low} to {high}, got {value}")
+        for field in ("scratchpad_banks", "dram_bytes_per_cycle", "dram_burst_bytes"):
+            value = getattr(self, field)
+            if value & (value - 1):
+                raise DesignError(field, f"wanted a power of two, got {value}")
+        rows, cols = self.array_rows, self.array_cols
+        if rows % cols and cols % rows:
+            raise DesignError(
+                "array_cols", f"wanted a multiple or a divisor of array_rows ({rows}), got {cols}"
+            )
+        if self.double_buffered and self.scratchpad_banks < 2:
+            raise DesignError(
+                "scratchpad_banks",
+                "wanted 2 or more where double_buffered is true (each half needs a bank of its own), got 1",
+            )
+        if self.dram_burst_bytes < self.dram_bytes_per_cycle:
+            raise DesignError(
+                "dram_burst_bytes",
+                f"wanted at least dram_bytes_per_cycle ({self.dram_bytes_per_cycle}), got {self.dram_burst_bytes}",
+            )
+        for field, words in (
+            ("act_scratchpad_bytes", self.act_words),
+            ("weight_scratchpad_bytes", self.weight_words),
+            ("acc_scratchpad_bytes", self.acc_words),
+        ):
+            if words < 4:
+                raise DesignError(field, f"wanted room for 4 words a buffer, got {words}")
+
+    # Derived sizes: the one place where both readings of the machine take them from.
+
+    @property
+    def n_buffers(self) -> int:
+        """Tiles that each scratchpad holds at a time."""
+        return 2 if self.double_buffered else 1
+
+    @property
+    def weight_lanes(self) -> int:
+        """Weights of one weight word: array_rows where weights stream through rows, array_cols otherwise."""
+        return self.array_rows if self.dataflow == "input_stationary" else self.array_cols
+
+    @property
+    def post_lanes(self) -> int:
+        """Requantizers in the output path: the smaller side of the array."""
+        return min(self.array_rows, self.array_cols)
+
+    @property
+    def channel_unit(self) -> int:
+        """Channels that fill both whole activation words and whole array columns."""
+        return max(self.array_rows, self.array_cols)
+
+    @property
+    def act_word_bits(self) -> int:
+        """Bits of one activation word."""
+        return self.array_rows * self.act_bits
+
+    @property
+    def weight_word_bits(self) -> int:
+        """Bits of one weight word."""
+        return self.weight_lanes * self.weight_bits
+
+    @property
+    def acc_word_bits(self) -> int:
+        """Bits of one accumulator word: a row of the array."""
+        return self.array_cols * self.acc_bits
+
+    @property
+    def param_word_bits(self) -> int:
+        """Bits of one parameter word: bias, and multiplier and shift where channels have their own."""
+        return self.post_lanes * (32 + self.channel_scale_bits)
+
+    @property
+    def channel_scale_bits(self) -> int:
+        """Bits of a channel's own multiplier (if any) and 6-bit shift; 0 where they are per tensor."""
+        if self.requant_granularity == "per_tensor":
+            return 0
+        return 6 + (self.requant_multiplier_bits if self.requant == "multiplier_shift" else 0)
+
+    @property
+    def act_words(self) -> int:
+        """Activation words of one buffer, a multiple of the banks it spans."""
+        return _words(self.act_scratchpad_bytes, self.act_word_bits, self.scratchpad_banks, self.n_buffers)
+
+    @property
+    def weight_words(self) -> int:
+        """Weight words of one buffer, a multiple of the banks it spans."""
+        return _words(self.weight_scratchpad_bytes, self.weight_word_bits, self.scratchpad_banks, self.n_buffers)
+
+    @property
+    def acc_words(self) -> int:
+        """Accumulator words of one buffer."""
+        return self.acc_scratchpad_bytes * 8 // self.acc_word_bits // self.n_buffers
+
+    @property
+    def out_words(self) -> int:
+        """Output words (array_rows channels) of one buffer: as many elements as the accumulators hold."""
+        return -(-self.acc_words * self.array_cols // self.array_rows)
+
+    @property
+    def param_words(self) -> int:
+        """Parameter words of one buffer: room for 8 channel units."""
+        return 8 * self.channel_unit // self.post_lanes
+
+
+_RANGES = (
+    ("array_rows", 2, 256),
+    ("array_cols", 2, 256),
+    ("act_bits", 1, 16),
+    ("weight_bits", 1, 16),
+    ("acc_bits", 8, 48),
+    ("requant_multiplier_bits", 8, 31),
+    ("act_scratchpad_bytes", 64, 1 << 26),
+    ("weight_scratchpad_bytes", 64, 1 << 26),
+    ("acc_scratchpad_bytes", 64, 1 << 26),
+    ("scratchpad_banks", 1, 64),
+    ("dram_bytes_per_cycle", 1, 128),
+    ("dram_latency_cycles", 1, 4095),
+    ("dram_burst_bytes", 1, 4096),
+    ("clock_mhz", 1, 10000),
+)
+
+
+def _words(n_bytes: int, word_bits: int, n_banks: int, n_buffers: int) -> int:
+    banks_a_buffer = n_banks // n_buffers
+    return n_bytes * 8 // word_bits // n_banks * banks_a_buffer
