@@ -64,6 +64,7 @@ class Layer:
     pad_top: int = 0
     pad_left: int = 0
     groups: int = 1
+    shared_weights: bool = False  # every group has the same weights (average pooling): they are loaded once
     residual: bool = False
     in_bits: int = 8
     weight_bits: int = 8
