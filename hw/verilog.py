@@ -40,8 +40,8 @@ def emit_verilog(component: Any, *, top: str, ports: Any = None) -> str:
     """Verilog-2001 text of an Amaranth component, the same text byte for byte for the same component.
 
     `top` names the top module; `ports` is only wanted for an elaboratable without a signature. Instances with the same
-    circuit share one module. The text has no `always @*`: the stock writer's are armed by an initial value and never run
-    at time 0 under Icarus -g2012, so that a state machine stays X for ever (Amaranth issue 1629, open).
+    circuit share one module. The text has no `always @*`: the stock writer's are armed by an initial value and never
+    run at time 0 under Icarus -g2012, so that a state machine stays X for ever (Amaranth issue 1629, open).
     Memories stay arrays. Raises VerilogError where yosys refuses the RTLIL.
     """
     text = share_modules(rtlil.convert(component, name=top, ports=ports, emit_src=False))
@@ -57,10 +57,10 @@ def emit_verilog(component: Any, *, top: str, ports: Any = None) -> str:
 def share_modules(text: str) -> str:
     """RTLIL in which modules with equal bodies (and equal children) are one module, named after its first instance.
 
-    Amaranth writes a module for each instance; an array of 256 equal PEs would be read, compiled and synthesized 256 times.
+    Amaranth writes a module for each instance; 256 equal PEs would be read, compiled and synthesized 256 times.
     """
     modules = _split_modules(text)
-    bodies = {name: body for name, body in modules}
+    bodies = dict(modules)
     shared: dict[str, str] = {}  # module -> the one that stands for it
     seen: dict[str, str] = {}  # digest of a body -> first module with it
 

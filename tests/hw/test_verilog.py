@@ -1,4 +1,4 @@
-"""Emission of Verilog: same text each time, shared modules, clean lint. That it simulates right: bench/test_simulator."""
+"""Emission of Verilog: same text each time, shared modules, clean lint (bench/test_simulator: it simulates right)."""
 
 from __future__ import annotations
 
