@@ -37,7 +37,8 @@ def pack_activations(design: Design, x: np.ndarray, zero: int) -> np.ndarray:
     padded[:, :channels] = x
     words = padded.reshape(n_images, blocks, lanes, height, width).transpose(0, 1, 3, 4, 2).reshape(-1, lanes)
     packed = pack_words(words, design.act_bits).reshape(n_images * blocks * height, -1)
-    lines = np.zeros((packed.shape[0], line_bytes(width, design.act_word_bits, design.dram_burst_bytes)), dtype=np.uint8)
+    n_line_bytes = line_bytes(width, design.act_word_bits, design.dram_burst_bytes)
+    lines = np.zeros((packed.shape[0], n_line_bytes), dtype=np.uint8)
     lines[:, : packed.shape[1]] = packed
     return lines.reshape(-1)
 
@@ -59,27 +60,39 @@ def unpack_activations(design: Design, data: np.ndarray, shape: tuple[int, int, 
 def dram_image(
     design: Design, layer: Layer, tiling: Tiling, program: Program, x: np.ndarray, residual: np.ndarray | None = None
 ) -> np.ndarray:
-    """All bytes that `program` finds in DRAM: input, residual, weights and parameters; the output region is zero.
+    """All bytes that `program` finds in DRAM: input, residual, weights and parameters; the rest is zero.
 
     x is (n_images, in_channels, in_h, in_w), residual of the output's shape; `layer.numbers` must be there.
     """
     numbers = layer.numbers
     assert numbers is not None, "a layer without numbers can be timed but not run"
-    image = np.zeros(program.n_bytes, dtype=np.uint8)
-    _put(image, program.act_base, pack_activations(design, x, numbers.in_zero))
+    image = np.zeros(program.end, dtype=np.uint8)
+    put_bytes(image, program.act_base, pack_activations(design, x, numbers.in_zero))
     if layer.residual:
         assert residual is not None, "this layer adds a residual"
-        _put(image, program.residual_base, pack_activations(design, residual, numbers.residual_zero))
+        put_bytes(image, program.residual_base, pack_activations(design, residual, numbers.residual_zero))
+    put_constants(image, design, layer, tiling, program)
+    return image
+
+
+def put_constants(image: np.ndarray, design: Design, layer: Layer, tiling: Tiling, program: Program) -> None:
+    """Write the weights and parameters of `program` into DRAM."""
     if layer.kind == "max_pool":
-        return image
+        return
+    numbers = layer.numbers
+    assert numbers is not None
     bound = bind_numbers(design, layer)
     for tile, step in zip(program.tiles, steps(design, layer, tiling), strict=True):
         if tile[TileField.LOAD_WEIGHTS]:
             words = weight_words(design, layer, numbers, step)
-            _put(image, int(tile[TileField.WEIGHT_ADDR]), pack_words(words, design.weight_bits).reshape(-1))
+            put_bytes(image, int(tile[TileField.WEIGHT_ADDR]), pack_words(words, design.weight_bits).reshape(-1))
         if tile[TileField.LOAD_PARAMS]:
-            _put(image, int(tile[TileField.PARAM_ADDR]), _pack_params(design, numbers, bound, step))
-    return image
+            put_bytes(image, int(tile[TileField.PARAM_ADDR]), _pack_params(design, numbers, bound, step))
+
+
+def put_bytes(image: np.ndarray, address: int, data: np.ndarray) -> None:
+    """Write `data` at `address`."""
+    image[address : address + len(data)] = data
 
 
 def read_output(design: Design, layer: Layer, program: Program, image: np.ndarray) -> np.ndarray:
@@ -144,9 +157,3 @@ def _bits_of(values: np.ndarray, bits: int, length: int) -> np.ndarray:
     padded = np.zeros(length, dtype=np.int64)
     padded[: len(values)] = values
     return ((padded[:, None] >> np.arange(bits)) & 1).astype(np.uint8)
-
-
-def _put(image: np.ndarray, address: int, data: np.ndarray) -> None:
-    image[address : address + len(data)] = data
-
-

@@ -35,7 +35,7 @@ def arithmetic(design: Design, tile_blocks: int) -> Arithmetic:
 
 
 def bind_numbers(design: Design, layer: Layer) -> BoundNumbers:
-    """The integers that `layer` puts into the machine. Raises InputError naming the layer and the field that is too small."""
+    """The integers that `layer` puts into the machine. InputError names the layer and the field that is too small."""
     numbers = layer.numbers
     assert numbers is not None, "only layers with numbers can be bound"
     _check_values(design, layer, numbers)
@@ -70,7 +70,7 @@ def _requantization(design: Design, layer: Layer, numbers: LayerNumbers) -> tupl
     assert numbers.scale is not None
     if design.requant_granularity == "per_tensor" and np.any(numbers.scale != numbers.scale.flat[0]):
         raise InputError(
-            f"{layer.name}: requant_granularity: wanted per_channel, the layer has a scale for each channel, got per_tensor"
+            f"{layer.name}: requant_granularity: wanted per_channel (each channel has its own scale), got per_tensor"
         )
     scale = np.broadcast_to(numbers.scale, (layer.out_channels,))
     try:
@@ -95,7 +95,7 @@ def _check_values(design: Design, layer: Layer, numbers: LayerNumbers) -> None:
         bits = _bits(low, high)
         if bits > design.act_bits:
             raise InputError(
-                f"{layer.name}: act_bits: the {what} has values {low} to {high}, wanted at least {bits}, got {design.act_bits}"
+                f"{layer.name}: act_bits: the {what} is {low} to {high}, wanted at least {bits}, got {design.act_bits}"
             )
     if numbers.weights is not None:
         _check_weights(design, layer, numbers.weights)
@@ -105,7 +105,7 @@ def _check_weights(design: Design, layer: Layer, weights: np.ndarray) -> None:
     low, high = int(weights.min()), int(weights.max())
     if design.weight_bits == 1:
         if layer.groups > 1:
-            raise InputError(f"{layer.name}: weight_bits: a grouped layer needs a zero weight, wanted at least 2, got 1")
+            raise InputError(f"{layer.name}: weight_bits: a grouped layer needs zeros, wanted at least 2, got 1")
         if not np.all(np.abs(weights) == 1):
             raise InputError(f"{layer.name}: weight_bits: 1 bit holds -1 and +1, the weights are {low} to {high}")
         return

@@ -101,14 +101,12 @@ class LayerConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """One layer for one machine. The DRAM regions are [0, n_bytes) of one address space, in this order."""
+    """One layer for one machine. Addresses are bytes of one DRAM."""
 
     config: LayerConfig
     tiles: np.ndarray  # int64 (n_tiles, len(TileField))
     outputs: np.ndarray  # int64 (n_outputs, len(OutputField))
     act_base: int
     residual_base: int
-    weight_base: int
-    param_base: int
     out_base: int
-    n_bytes: int
+    end: int  # first byte after weights and parameters

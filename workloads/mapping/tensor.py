@@ -159,7 +159,8 @@ def refusal(design: Design, layer: Layer, tiling: Tiling | None = None) -> str |
         if needed > available:
             return f"{layer.name}: {memory}: a tile needs {needed} words, a buffer has {available}; enlarge it"
     if not fits(design, layer, tiling):
-        return f"{layer.name}: {count_tiles(design, layer, tiling)} tiles, the machine counts to {MOST_TILES}; use larger tiles"
+        n_tiles = count_tiles(design, layer, tiling)
+        return f"{layer.name}: {n_tiles} tiles, the machine counts to {MOST_TILES}; use larger tiles"
     return None
 
 
@@ -247,48 +248,65 @@ class _Buffers:
         self.last_user[self.buffer] = index
 
 
-def build_program(design: Design, layer: Layer, tiling: Tiling) -> Program:
-    """The program that runs `layer` on `design`, cut by `tiling`.
+def act_bytes(design: Design, layer: Layer) -> int:
+    """DRAM bytes of the layer's input."""
+    shape = geometry(design, layer)
+    return layer.n_images * shape.in_blocks * layer.in_h * shape.act_line_bytes
+
+
+def out_bytes(design: Design, layer: Layer) -> int:
+    """DRAM bytes of the layer's output."""
+    shape = geometry(design, layer)
+    return layer.n_images * shape.out_blocks * layer.out_h * shape.out_line_bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regions:
+    """First DRAM byte of a layer's tensors, each on a burst boundary; weights and parameters start at `constants`."""
+
+    act: int
+    residual: int
+    out: int
+    constants: int
+
+
+def build_program(design: Design, layer: Layer, tiling: Tiling, regions: Regions | None = None) -> Program:
+    """The program that runs `layer` on `design`, cut by `tiling`; by default its tensors lie one after the other from 0.
 
     Raises InputError where the tiling does not fit, or where the layer's numbers do not fit the machine.
     """
     problem = refusal(design, layer, tiling)
     if problem:
         raise InputError(problem)
-    return _Builder(design, layer, tiling).build()
+    if regions is None:
+        residual = act_bytes(design, layer)
+        out = residual + (out_bytes(design, layer) if layer.residual else 0)
+        regions = Regions(act=0, residual=residual, out=out, constants=out + out_bytes(design, layer))
+    return _Builder(design, layer, tiling, regions).build()
 
 
 class _Builder:
-    def __init__(self, design: Design, layer: Layer, tiling: Tiling) -> None:
-        self.design, self.layer, self.tiling = design, layer, tiling
+    def __init__(self, design: Design, layer: Layer, tiling: Tiling, regions: Regions) -> None:
+        self.design, self.layer, self.tiling, self.regions = design, layer, tiling, regions
         self.shape = geometry(design, layer, tiling)
         self.steps = list(steps(design, layer, tiling))
-        self._place()
+        self._place_constants()
 
-    def _place(self) -> None:
-        """Give every tensor and every tile of weights and parameters its DRAM address."""
-        design, layer, shape = self.design, self.layer, self.shape
-        n_in = layer.n_images * shape.in_blocks * layer.in_h * shape.act_line_bytes
-        n_out = layer.n_images * shape.out_blocks * layer.out_h * shape.out_line_bytes
-        self.residual_base = n_in
-        self.weight_base = address = n_in + (n_out if layer.residual else 0)
+    def _place_constants(self) -> None:
+        """Give every tile of weights and of parameters its DRAM address."""
+        design, address = self.design, self.regions.constants
         self.weight_addr: dict[tuple[int, ...], int] = {}
         self.param_addr: dict[tuple[int, ...], int] = {}
-        if layer.kind != "max_pool":
-            for step in self.steps:
-                if step.weight_key not in self.weight_addr:
-                    self.weight_addr[step.weight_key] = address
-                    address += line_bytes(self.weight_words(step), design.weight_word_bits, design.dram_burst_bytes)
-        self.param_base = address
-        if layer.kind != "max_pool":
-            for step in self.steps:
-                if step.param_key not in self.param_addr:
-                    self.param_addr[step.param_key] = address
-                    address += line_bytes(self.param_words(step), design.param_word_bits, design.dram_burst_bytes)
-        self.out_base = address
-        self.n_bytes = address + n_out
-        if self.n_bytes >= 1 << 32:
-            raise InputError(f"{layer.name}: wanted less than 4 GiB of DRAM, got {self.n_bytes} bytes; cut the layer")
+        for step in self.steps if self.layer.kind != "max_pool" else ():
+            if step.weight_key not in self.weight_addr:
+                self.weight_addr[step.weight_key] = address
+                address += line_bytes(self.weight_words(step), design.weight_word_bits, design.dram_burst_bytes)
+            if step.param_key not in self.param_addr:
+                self.param_addr[step.param_key] = address
+                address += line_bytes(self.param_words(step), design.param_word_bits, design.dram_burst_bytes)
+        self.end = address
+        if self.end >= 1 << 32:
+            raise InputError(f"{self.layer.name}: wanted less than 4 GiB of DRAM, got {self.end} bytes; cut the layer")
 
     def weight_words(self, step: Step) -> int:
         """Weight words of a tile (docs/tensor.md, section 6)."""
@@ -322,7 +340,7 @@ class _Builder:
                 self._load_weights(tile, step, weights, params, index)
             if step.last and self.layer.residual:
                 tile[TileField.LOAD_RESIDUAL] = 1
-                tile[TileField.RESIDUAL_ADDR] = self.residual_base + self.out_line(step)
+                tile[TileField.RESIDUAL_ADDR] = self.regions.residual + self.out_line(step)
                 tile[TileField.RESIDUAL_BLOCKS] = ceil_div(step.n_valid, self.design.array_rows)
                 tile[TileField.WAIT_STORES] = free_output
             if step.first:
@@ -340,12 +358,10 @@ class _Builder:
             config=self._config(),
             tiles=tiles,
             outputs=np.array(outputs, dtype=np.int64).reshape(len(outputs), len(OutputField)),
-            act_base=0,
-            residual_base=self.residual_base,
-            weight_base=self.weight_base,
-            param_base=self.param_base,
-            out_base=self.out_base,
-            n_bytes=self.n_bytes,
+            act_base=self.regions.act,
+            residual_base=self.regions.residual,
+            out_base=self.regions.out,
+            end=self.end,
         )
 
     def _load_act(self, tile: np.ndarray, step: Step, acts: _Buffers, index: int) -> None:
@@ -359,7 +375,7 @@ class _Builder:
         if acts.load(step.act_key):
             line = (step.image * shape.in_blocks + step.block) * layer.in_h + first
             tile[TileField.LOAD_ACT] = 1
-            tile[TileField.ACT_ADDR] = line * shape.act_line_bytes
+            tile[TileField.ACT_ADDR] = self.regions.act + line * shape.act_line_bytes
             tile[TileField.WAIT_RELEASED] = acts.wait
         tile[TileField.ACT_BUF] = acts.buffer
         acts.use(index)
@@ -388,7 +404,7 @@ class _Builder:
         row[OutputField.ROWS] = step.rows
         row[OutputField.BLOCKS] = ceil_div(step.n_valid, self.design.array_rows)
         row[OutputField.N_VALID] = step.n_valid
-        row[OutputField.STORE_ADDR] = self.out_base + self.out_line(step)
+        row[OutputField.STORE_ADDR] = self.regions.out + self.out_line(step)
         return row
 
     def _config(self) -> LayerConfig:
