@@ -1,6 +1,6 @@
 """What a design is made of: parts with counts and sizes, and which activity counter uses which part.
 
-A family answers `inventory(design) -> Inventory`; `sim.cost` turns it into area and, with a run's activity, into energy.
+A family answers `inventory(design) -> Inventory`; `sim.cost` turns it into area and, with a run's activity, energy.
 
     {"pe": (Part(kind="multiplier", count=256, bits=8, other_bits=8, operations={"macs": 1}),
             Part(kind="adder", count=256, bits=32, operations={"macs": 1})),

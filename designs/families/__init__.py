@@ -1,0 +1,23 @@
+"""Accelerator families: one module each, found by listing this folder."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+from designs.errors import InputError
+from designs.spelling import nearest
+
+
+def names() -> tuple[str, ...]:
+    """Every family's name, in alphabetical order."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def load(family: str) -> ModuleType:
+    """The module of a family; it has the frozen dataclass `Design`. InputError where there is no such family."""
+    known = names()
+    if family not in known:
+        raise InputError(f"family: wanted one of {', '.join(known)}, got {family!r}{nearest(family, known)}")
+    return importlib.import_module(f"{__name__}.{family}")

@@ -1,0 +1,61 @@
+"""What a space is judged by: objectives to minimize and constraints to keep; read as text, never run as code."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from designs.errors import InputError
+from designs.spelling import nearest, shown
+
+METRICS = ("latency_ns", "area_um2", "energy_pj", "cycles", "edp_pj_ns", "utilization", "roofline_cycles")
+
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_CONSTRAINT = re.compile(r"\s*([A-Za-z_0-9]+)\s*(<=|>=|<|>)\s*([-+0-9.eE]+)\s*")
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """`metric` compared with `bound`; rows that fail it are kept, but not on the front."""
+
+    metric: str
+    comparison: str
+    bound: float
+
+    def holds(self, row: Mapping[str, Any]) -> bool:
+        """Whether a result row keeps the constraint; a failed row does not."""
+        value = row[self.metric]
+        return value is not None and _COMPARE[self.comparison](value, self.bound)
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.comparison} {self.bound:g}"
+
+
+def parse_objective(text: str) -> str:
+    """The name of a metric of a result row; InputError with the nearest right spelling otherwise."""
+    if text not in METRICS:
+        raise InputError(f"wanted a metric ({', '.join(METRICS)}), got {shown(text)}{nearest(text, METRICS)}")
+    return text
+
+
+def parse_constraint(text: str) -> Constraint:
+    """`area_um2 <= 8e6` and the like: metric, one of <= >= < >, a finite number."""
+    match = _CONSTRAINT.fullmatch(text)
+    if match is None:
+        raise InputError(f"wanted a constraint such as 'area_um2 <= 8e6', got {shown(text)}")
+    try:
+        bound = float(match[3])
+    except ValueError:
+        bound = math.nan
+    if not math.isfinite(bound):
+        raise InputError(f"wanted a finite number after {match[2]!r}, got {shown(match[3])}")
+    return Constraint(parse_objective(match[1]), match[2], bound)

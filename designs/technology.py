@@ -1,0 +1,218 @@
+"""Technology tables: what a gate, an SRAM macro and a DRAM bit cost at a node. Every number's source is in technology/.
+
+Wires between macros are not priced; delay is not modelled: the clock is an input of the design.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from designs import yaml_strict
+from designs.errors import InputError
+from designs.spelling import shown
+
+Scaling: TypeAlias = Literal["stillmaker_baas", "whole_operation"]
+
+FOLDER = Path(__file__).parent / "technology"
+LOGIC_KINDS = ("multiplier", "adder", "register", "mux", "shifter", "comparator", "gates")
+FEATURES = ("constant", "bits", "other_bits", "product", "sum", "ways", "levels")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """coefficient x KB^kb_power x bits^bits_power: an SRAM macro by capacity and word width."""
+
+    coefficient: float
+    kb_power: float
+    bits_power: float
+
+    def at(self, n_kb: float, bits: int) -> float:
+        """The fitted value for a macro of `n_kb` KB (1024 bytes) with words of `bits` bits."""
+        return self.coefficient * n_kb**self.kb_power * bits**self.bits_power
+
+
+@dataclass(frozen=True, kw_only=True)
+class Technology:
+    """Prices at one node. `nand2` and `logic_pj` map a kind of part to coefficients by feature (see logic.yaml)."""
+
+    node_nm: int
+    scaling: Scaling
+    nand2_um2: float
+    nand2_leakage_nw: float
+    nand2: Mapping[str, Mapping[str, float]]
+    logic_pj: Mapping[str, Mapping[str, float]]
+    sram_read_pj: Fit
+    sram_write_pj: Fit
+    sram_um2: Fit
+    sram_leakage_nw_per_kb: float
+    dram_kind: str
+    dram_pj_per_bit: float
+
+
+@dataclass(frozen=True)
+class _Node:
+    area: float
+    energy: float
+
+
+def load_technology(node_nm: int, *, scaling: Scaling = "stillmaker_baas", dram: str | None = None) -> Technology:
+    """Prices at a node; `dram` is a kind of dram.yaml, its default where None.
+
+    `stillmaker_baas` scales gates (Stillmaker and Baas, Integration 2017); `whole_operation` takes for energies the
+    far smaller gain that TPUv4i (ISCA 2021) reports, at 45 and 7 nm only. InputError where no table knows the choice.
+    """
+    return _technology(node_nm, scaling, dram)
+
+
+@cache
+def _technology(node_nm: int, scaling: Scaling, dram: str | None) -> Technology:
+    node = _scaled(node_nm)
+    logic = _table("logic")
+    arithmetic_energy = node.energy if scaling == "stillmaker_baas" else _whole_operation(node_nm, "arithmetic_energy")
+    kind, pj_per_bit = _dram(dram)
+    sram = _sram(node_nm, scaling)
+    return Technology(
+        node_nm=node_nm,
+        scaling=scaling,
+        nand2_um2=_number(logic, "nand2_um2", "value") * node.area,
+        nand2_leakage_nw=_number(logic, "nand2_leakage_nw", "value") * node.area,
+        nand2={part: _coefficients(logic, part, "nand2", 1.0) for part in LOGIC_KINDS},
+        logic_pj={part: _coefficients(logic, part, "pj", arithmetic_energy) for part in LOGIC_KINDS},
+        sram_read_pj=sram["read_pj"],
+        sram_write_pj=sram["write_pj"],
+        sram_um2=sram["area_mm2"],
+        sram_leakage_nw_per_kb=_number(_table("sram"), "leakage_nw_per_kb", "value") * node.area,
+        dram_kind=kind,
+        dram_pj_per_bit=pj_per_bit,
+    )
+
+
+@cache
+def nodes_nm() -> tuple[int, ...]:
+    """Every node that has prices, largest first."""
+    return tuple(int(_number(row, "node_nm")) for row in _rows(_table("scaling"), "nodes"))
+
+
+@cache
+def digest() -> str:
+    """Hash of all technology tables: part of the version of every result that was priced with them."""
+    found = hashlib.sha256()
+    for path in sorted(FOLDER.glob("*.yaml")):
+        found.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()[:12]
+
+
+def scaling_factors(node_nm: int) -> tuple[float, float]:
+    """(area, energy) of gates at a node over those at 45 nm, 0.9 V (Stillmaker and Baas)."""
+    node = _scaled(node_nm)
+    return node.area, node.energy
+
+
+def _scaled(node_nm: int) -> _Node:
+    if node_nm not in nodes_nm():
+        raise InputError(f"node_nm: wanted one of {', '.join(map(str, nodes_nm()))}, got {shown(node_nm)}")
+    rows = {int(_number(row, "node_nm")): row for row in _rows(_table("scaling"), "nodes")}
+    voltage = _number(rows[node_nm], "voltage")
+    anchor = rows[int(_number(_table("scaling"), "anchor_node_nm"))]
+    anchor_energy = _energy(anchor, _number(anchor, "voltage"))
+    if "area" in rows[node_nm].entries:
+        return _Node(_number(rows[node_nm], "area"), _energy(rows[node_nm], voltage) / anchor_energy)
+    measured = [nm for nm, row in rows.items() if "area" in row.entries]
+    above, below = min(nm for nm in measured if nm > node_nm), max(nm for nm in measured if nm < node_nm)
+    share = (node_nm - below) / (above - below)
+    low_area, high_area = _number(rows[below], "area"), _number(rows[above], "area")
+    low_energy, high_energy = _energy(rows[below], voltage), _energy(rows[above], voltage)
+    return _Node(
+        low_area + share * (high_area - low_area),
+        (low_energy + share * (high_energy - low_energy)) / anchor_energy,
+    )
+
+
+def _energy(row: yaml_strict.Mapping, voltage: float) -> float:
+    return _number(row, "a") * voltage**2 + _number(row, "b") * voltage + _number(row, "c")
+
+
+def _whole_operation(node_nm: int, key: str) -> float:
+    if node_nm == int(_number(_table("scaling"), "anchor_node_nm")):
+        return 1.0
+    rows = {int(_number(row, "node_nm")): row for row in _rows(_table("scaling"), "whole_operation")}
+    if node_nm not in rows:
+        known = ", ".join(["45", *map(str, rows)])
+        raise InputError(
+            f"scaling whole_operation: wanted a node_nm of {known}, got {node_nm}; stillmaker_baas knows them all"
+        )
+    return _number(rows[node_nm], key, "value")
+
+
+def _sram(node_nm: int, scaling: Scaling) -> dict[str, Fit]:
+    """CACTI's fits at the node, or those of the nearest larger node with runs, scaled from there."""
+    rows = {int(_number(row, "node_nm")): row for row in _rows(_table("sram"), "fits")}
+    if scaling == "whole_operation":
+        start, area = 45, _scaled(node_nm).area
+        energy = _whole_operation(node_nm, "sram_energy")
+    else:
+        start = min((nm for nm in rows if nm >= node_nm), default=max(rows))
+        area = _scaled(node_nm).area / _scaled(start).area
+        energy = _scaled(node_nm).energy / _scaled(start).energy
+    factors = {"read_pj": energy, "write_pj": energy, "area_mm2": area * 1e6}
+    return {
+        key: Fit(
+            _number(rows[start], key, "coefficient") * factor,
+            _number(rows[start], key, "kb_power"),
+            _number(rows[start], key, "bits_power"),
+        )
+        for key, factor in factors.items()
+    }
+
+
+def _dram(kind: str | None) -> tuple[str, float]:
+    table = _table("dram")
+    default, kinds = table.entries["default"], table.entries["kinds"]
+    assert isinstance(default, yaml_strict.Scalar) and isinstance(kinds, yaml_strict.Mapping)
+    name = kind or str(default.value)
+    if name not in kinds.entries:
+        raise InputError(f"dram: wanted one of {', '.join(kinds.entries)}, got {shown(name)}")
+    return name, _number(kinds, name, "pj_per_bit")
+
+
+def _coefficients(logic: yaml_strict.Mapping, part: str, key: str, factor: float) -> dict[str, float]:
+    entry = logic.entries[part]
+    assert isinstance(entry, yaml_strict.Mapping)
+    table = entry.entries[key]
+    assert isinstance(table, yaml_strict.Mapping)
+    table.expect_keys(FEATURES, f"{part} {key}")
+    return {feature: _number(table, feature) * factor for feature in table.entries}
+
+
+@cache
+def _table(name: str) -> yaml_strict.Mapping:
+    return yaml_strict.load(FOLDER / f"{name}.yaml")
+
+
+def _rows(table: yaml_strict.Mapping, key: str) -> list[yaml_strict.Mapping]:
+    rows = table.entries[key]
+    if not isinstance(rows, yaml_strict.Sequence):
+        raise rows.place.error(f"{key}: wanted a list of rows, got {yaml_strict.describe(rows)}")
+    found = []
+    for row in rows.items:
+        if not isinstance(row, yaml_strict.Mapping):
+            raise row.place.error(f"{key}: wanted a mapping, got {yaml_strict.describe(row)}")
+        found.append(row)
+    return found
+
+
+def _number(table: yaml_strict.Mapping, *keys: str) -> float:
+    """The number at a path of keys; InputError with its place in the file where it is missing or no number."""
+    node: yaml_strict.Node = table
+    for key in keys:
+        if not isinstance(node, yaml_strict.Mapping) or key not in node.entries:
+            raise node.place.error(f"wanted the key {key!r}, got none")
+        node = node.entries[key]
+    if not isinstance(node, yaml_strict.Scalar) or isinstance(node.value, (str, bool)) or node.value is None:
+        raise node.place.error(f"{keys[-1]}: wanted a number, got {yaml_strict.describe(node)}")
+    return node.value

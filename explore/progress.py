@@ -1,0 +1,88 @@
+"""Progress on stderr: a bar on a terminal, a plain line every few seconds elsewhere, nothing where not wanted."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+LINE_SECONDS = 5.0
+
+
+class Progress(Protocol):
+    """Counts what is done."""
+
+    def advance(self, n: int) -> None:
+        """`n` more are done."""
+
+
+@contextmanager
+def progress_for(title: str, n_total: int, n_done: int, *, wanted: bool) -> Iterator[Progress]:
+    """Show `title` and how many of `n_total` are done, beginning with `n_done`."""
+    if not wanted or n_done == n_total:
+        yield _Silent()
+    elif sys.stderr.isatty():
+        with _bar(title, n_total, n_done) as bar:
+            yield bar
+    else:
+        lines = _Lines(title, n_total, n_done)
+        yield lines
+        lines.end()
+
+
+class _Silent:
+    def advance(self, n: int) -> None:
+        return
+
+
+class _Lines:
+    """`title: 400 of 2000 (312/s)`, at most every LINE_SECONDS, and once at the end."""
+
+    def __init__(self, title: str, n_total: int, n_done: int) -> None:
+        self._title, self._n_total, self._n_done = title, n_total, n_done
+        self._n_new = 0
+        self._began = self._said = time.monotonic()
+
+    def advance(self, n: int) -> None:
+        self._n_done += n
+        self._n_new += n
+        if time.monotonic() - self._said >= LINE_SECONDS and self._n_done < self._n_total:
+            self._say()
+
+    def end(self) -> None:
+        self._say()
+
+    def _say(self) -> None:
+        self._said = time.monotonic()
+        rate = self._n_new / max(self._said - self._began, 1e-9)
+        print(f"{self._title}: {self._n_done} of {self._n_total} ({rate:.0f}/s)", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _bar(title: str, n_total: int, n_done: int) -> Iterator[Progress]:
+    from rich import progress
+    from rich.console import Console
+
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[rate]}/s"),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True)) as drawn:
+        task = drawn.add_task(title, total=n_total, completed=n_done, rate="-")
+        yield _Bar(drawn, task)
+
+
+class _Bar:
+    def __init__(self, drawn: object, task: object) -> None:
+        self._drawn, self._task = drawn, task
+        self._n_new, self._began = 0, time.monotonic()
+
+    def advance(self, n: int) -> None:
+        self._n_new += n
+        rate = self._n_new / max(time.monotonic() - self._began, 1e-9)
+        self._drawn.update(self._task, advance=n, rate=f"{rate:.0f}")  # type: ignore[attr-defined]

@@ -1,0 +1,134 @@
+"""What a design costs: area = inventory x technology; energy = activity x technology + leakage x time.
+
+Logic is counted in NAND2 equivalents, SRAM in macros, DRAM in bits moved. A part that no table prices is a CostError,
+never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from designs.technology import Technology
+from sim.inventory import Inventory, Part
+
+LEAKAGE = "leakage"  # slice of the energy breakdown; every other slice has the name of its part in the inventory
+
+
+class CostError(ValueError):
+    """An inventory that cannot be priced: unknown kind, impossible size, or an activity counter that the run lacks."""
+
+
+def area_um2(inventory: Inventory, technology: Technology) -> dict[str, float]:
+    """Area of each slice of the inventory in um2; off-chip parts have none and no slice."""
+    return {
+        name: sum(part.count * _area_um2(part, technology) for part in parts)
+        for name, parts in inventory.items()
+        if any(part.kind != "dram" for part in parts)
+    }
+
+
+def nand2_equivalents(part: Part, technology: Technology) -> float:
+    """NAND2 equivalents of one logic part."""
+    return _linear(part, technology.nand2)
+
+
+def energy_pj(
+    inventory: Inventory, activity: Mapping[str, int], latency_ns: float, technology: Technology
+) -> dict[str, float]:
+    """Energy of a run in pJ: dynamic by slice of the inventory, and `leakage` over `latency_ns`."""
+    found = {
+        name: sum(_dynamic_pj(name, part, activity, technology) for part in parts)
+        for name, parts in inventory.items()
+        if any(part.operations or part.reads or part.writes for part in parts)
+    }
+    found[LEAKAGE] = leakage_nw(inventory, technology) * latency_ns * 1e-6  # nW x ns = 1e-18 J = 1e-6 pJ
+    return found
+
+
+def leakage_nw(inventory: Inventory, technology: Technology) -> float:
+    """Leakage power of the whole chip in nW."""
+    return sum(part.count * _leakage_nw(part, technology) for parts in inventory.values() for part in parts)
+
+
+def unpriced_activity(inventory: Inventory, activity: Mapping[str, int]) -> list[str]:
+    """Counters of a run that no part of the inventory uses, in the run's order."""
+    used = {key for parts in inventory.values() for part in parts for key in _counters(part)}
+    return [key for key in activity if key not in used]
+
+
+def _area_um2(part: Part, technology: Technology) -> float:
+    if part.kind == "dram":
+        return 0.0
+    if part.kind == "sram":
+        return technology.sram_um2.at(_macro_kb(part), part.bits)
+    return nand2_equivalents(part, technology) * technology.nand2_um2
+
+
+def _leakage_nw(part: Part, technology: Technology) -> float:
+    if part.kind == "dram":
+        return 0.0
+    if part.kind == "sram":
+        return technology.sram_leakage_nw_per_kb * _macro_kb(part)
+    return nand2_equivalents(part, technology) * technology.nand2_leakage_nw
+
+
+def _dynamic_pj(name: str, part: Part, activity: Mapping[str, int], technology: Technology) -> float:
+    for key in _counters(part):
+        if key not in activity:
+            raise CostError(f"{name}: wanted the activity counter {key!r}, got a run without it")
+    if part.kind in ("sram", "dram"):
+        if part.operations:
+            raise CostError(f"{name}: wanted reads and writes of a memory, got operations {sorted(part.operations)}")
+        n_reads, n_writes = _n(part.reads, activity), _n(part.writes, activity)
+        if part.kind == "dram":
+            return (n_reads + n_writes) * part.bits * technology.dram_pj_per_bit
+        n_kb = _macro_kb(part)
+        return n_reads * technology.sram_read_pj.at(n_kb, part.bits) + n_writes * technology.sram_write_pj.at(
+            n_kb, part.bits
+        )
+    if part.reads or part.writes:
+        raise CostError(f"{name}: wanted operations of a {part.kind}, got reads or writes")
+    return _n(part.operations, activity) * _linear(part, technology.logic_pj)
+
+
+def _counters(part: Part) -> tuple[str, ...]:
+    return (*part.operations, *part.reads, *part.writes)
+
+
+def _n(uses: Mapping[str, float], activity: Mapping[str, int]) -> float:
+    return sum(times * activity[key] for key, times in uses.items())
+
+
+def _linear(part: Part, prices: Mapping[str, Mapping[str, float]]) -> float:
+    coefficients = prices.get(part.kind)
+    if coefficients is None:
+        raise CostError(f"{part.kind}: wanted a part with a price ({', '.join(prices)}, sram, dram), got none for it")
+    return sum(coefficient * _feature(part, feature) for feature, coefficient in coefficients.items())
+
+
+def _feature(part: Part, feature: str) -> float:
+    if part.bits < 1:
+        raise CostError(f"{part.kind}: wanted 1 or more bits, got {part.bits}")
+    if feature == "constant":
+        return 1
+    if feature == "bits":
+        return part.bits
+    if part.other_bits < 1:
+        raise CostError(f"{part.kind}: wanted 1 or more other_bits, got {part.other_bits}")
+    if feature == "other_bits":
+        return part.other_bits
+    if feature == "product":
+        return part.bits * part.other_bits
+    if feature == "sum":
+        return part.bits + part.other_bits
+    if feature == "ways":
+        return part.bits * (part.other_bits - 1)
+    if feature == "levels":
+        return part.bits * (part.other_bits - 1).bit_length()
+    raise CostError(f"{part.kind}: no feature {feature!r}")
+
+
+def _macro_kb(part: Part) -> float:
+    if part.bits < 1 or part.words < 1:
+        raise CostError(f"sram: wanted 1 or more words of 1 or more bits, got {part.words} of {part.bits}")
+    return part.words * part.bits / 8192
