@@ -134,14 +134,14 @@ def test_average_pooling_loads_its_weights_once() -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"act_scratchpad_bytes": 256}, "act_scratchpad_bytes: a tile needs 35 words, a buffer has 32; enlarge it"),
-        ({"acc_scratchpad_bytes": 256}, "acc_scratchpad_bytes: a tile needs 8 words, a buffer has 4; enlarge it"),
-        ({"weight_scratchpad_bytes": 256}, "weight_scratchpad_bytes: a tile needs 36 words, a buffer has 16; enlarge it"),
+        ({"act_scratchpad_bytes": 256}, "act_scratchpad_bytes: a tile needs 35 words, a buffer has 32"),
+        ({"acc_scratchpad_bytes": 256}, "acc_scratchpad_bytes: a tile needs 8 words, a buffer has 4"),
+        ({"weight_scratchpad_bytes": 256}, "weight_scratchpad_bytes: a tile needs 36 words, a buffer has 16"),
     ],
 )
 def test_what_does_not_fit_says_what_is_missing(change: dict[str, int], problem: str) -> None:
     small = replace(DESIGN, **change)
-    assert refusal(small, CONV, Tiling(rows=2, blocks=1, channels=8)) == f"conv: {problem}"
+    assert refusal(small, CONV, Tiling(rows=2, blocks=1, channels=8)) == f"conv: {problem}; enlarge it"
 
 
 def test_channels_of_a_tile_are_whole_units() -> None:
