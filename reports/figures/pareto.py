@@ -1,0 +1,105 @@
+"""Two objectives of every point, and the front that nobody dominates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+
+from reports import style
+from reports.study import Chosen, Row, pareto_front
+from reports.units import Unit, listing, ratio, unit_for
+
+AXES = {"area_um2": ("Area", "um2"), "latency_ns": ("Latency", "ns"), "energy_pj": ("Energy", "pj")}
+_MOST_VECTOR_POINTS = 1500  # more dominated points than this are drawn as pixels, or the page would weigh megabytes
+
+
+class ParetoData(NamedTuple):
+    """Values in the units shown. `front` is sorted by x; `marks` are (letter, x, y) of the chosen points."""
+
+    x_name: str
+    y_name: str
+    x_unit: Unit
+    y_unit: Unit
+    dominated: list[tuple[float, float]]
+    front: list[tuple[float, float]]
+    n_front: int  # points on the front; equal points are drawn once
+    marks: list[tuple[str, float, float]]
+
+
+def pareto_data(done: Sequence[Row], chosen: Sequence[Chosen], *, x: str, y: str) -> ParetoData | None:
+    """The points of a two-objective plot (keys of `AXES`); None for fewer than two points: there is no trade to show."""
+    if len(done) < 2:
+        return None
+    (x_name, x_stored), (y_name, y_stored) = AXES[x], AXES[y]
+    x_unit, y_unit = unit_for((r[x] for r in done), x_stored), unit_for((r[y] for r in done), y_stored)
+
+    def shown(row: Row) -> tuple[float, float]:
+        return row[x] / x_unit.factor, row[y] / y_unit.factor
+
+    on_front = set(pareto_front(done, (x, y)))
+    return ParetoData(
+        x_name,
+        y_name,
+        x_unit,
+        y_unit,
+        [shown(row) for index, row in enumerate(done) if index not in on_front],
+        sorted({shown(done[index]) for index in on_front}),
+        len(on_front),
+        [(c.letter, *shown(c.row)) for c in chosen],
+    )
+
+
+def takeaway(data: ParetoData) -> str:
+    """What the front trades, in one sentence."""
+    n_points = len(data.dominated) + data.n_front
+    if len(data.front) == 1:
+        which = "One" if data.n_front == 1 else f"{data.n_front:,}"
+        verb = "is" if data.n_front == 1 else "are equal and"
+        return f"{which} of {n_points:,} points {verb} the best in both: there is nothing to trade."
+    (x_low, y_high), (x_high, y_low) = data.front[0], data.front[-1]
+    return (
+        f"Along the front, {ratio(x_high, x_low)} the {data.x_name.lower()} buys "
+        f"{ratio(y_high, y_low)} less {data.y_name.lower()}; {data.n_front:,} of {n_points:,} points are on it."
+    )
+
+
+def sentences(data: ParetoData) -> str:
+    """The takeaway, and which letters are not on this front."""
+    return " ".join(filter(None, (takeaway(data), beside_front(data))))
+
+
+def draw(data: ParetoData) -> Figure:
+    """All points in grey, the front as a staircase, letters at the chosen points."""
+    figure, axes = style.new_axes(3.3)
+    every = data.dominated + data.front
+    style.scale_axis(axes, "x", [x for x, _ in every])
+    style.scale_axis(axes, "y", [y for _, y in every])
+    if data.dominated:
+        axes.scatter(
+            *zip(*data.dominated, strict=True),
+            s=7,
+            color=style.FAINT,
+            linewidths=0,
+            rasterized=len(data.dominated) > _MOST_VECTOR_POINTS,
+        )
+    xs, ys = zip(*data.front, strict=True)
+    x_end, y_end = axes.get_xlim()[1], axes.get_ylim()[1]
+    axes.step([xs[0], *xs, x_end], [y_end, *ys, ys[-1]], where="post", color=style.BLUE, linewidth=1)
+    axes.scatter(xs, ys, s=14, color=style.BLUE, zorder=4, linewidths=0)
+    on_front = set(data.front)
+    beside = [(x, y) for _, x, y in data.marks if (x, y) not in on_front]
+    if beside:  # chosen for the third objective
+        axes.scatter(*zip(*beside, strict=True), s=14, color=style.INK, zorder=4, linewidths=0)
+    style.badge_points(axes, [m[1] for m in data.marks], [m[2] for m in data.marks], [m[0] for m in data.marks])
+    axes.set_xlabel(f"{data.x_name} ({data.x_unit.label})")
+    axes.set_ylabel(f"{data.y_name} ({data.y_unit.label})")
+    return figure
+
+
+def beside_front(data: ParetoData) -> str:
+    """Says which letters are not on this front, and so were chosen for another objective; empty where all are."""
+    on_front = set(data.front)
+    letters = [letter for letter, x, y in data.marks if (x, y) not in on_front]
+    return f"{listing(letters)} {'is' if len(letters) == 1 else 'are'} the best at something else." if letters else ""

@@ -1,0 +1,156 @@
+"""The report: one self-contained HTML page, its figures as PNG and SVG files, and every row as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from designs import technology
+from designs.errors import InputError
+from reports import style
+from reports.section import Picture, Section, make_section, notes, slugs
+from reports.sources import Source, technology_sources
+from reports.study import OBJECTIVES, Row, Study, pareto_front, studies
+
+PAGE = "index.html"
+_TEMPLATES = Path(__file__).parent / "templates"
+_OURS = re.compile(  # files of an earlier report that a new one may remove
+    r"(\d+_[a-z0-9_]+_)?(front_area_latency|front_energy_latency|roofline|layers|phases|energy|area|utilization|stalls"
+    r"|importance)\.(png|svg)"
+)
+
+
+def write_report(
+    rows: Iterable[Row], out_dir: Path | str, *, title: str, command: str, store_path: Path | str | None = None
+) -> Path:
+    """Write `index.html`, `points.csv` and `figures/*.{svg,png}` into `out_dir`; return the path of the page.
+
+    `rows` are result rows (failed ones included, any order, none at all is fine). `command` is the command line that made
+    them. The same arguments give the same bytes. Everything is written beside `out_dir` first and moved at the end, the
+    page last, so that a page is always whole and never older than its figures. InputError where `out_dir` is a file.
+    """
+    out = Path(out_dir)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: wanted a folder for the report, got a file; choose another with -o")
+    found = studies(rows)
+    sections = [make_section(study, slug) for study, slug in zip(found, slugs(found), strict=True)] if found else []
+    svgs = {p.name: style.svg_text(p.figure) for section in sections for p in section.pictures}
+    page = _render(sections, svgs, title=title, command=command, store_path=store_path)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
+        staged = Path(folder)
+        _write_files(staged, sections, svgs)
+        (staged / "points.csv").write_text(points_csv(found), encoding="utf-8", newline="")
+        (staged / PAGE).write_text(page, encoding="utf-8", newline="")
+        _move(staged, out)
+    return out / PAGE
+
+
+def points_csv(found: Sequence[Study]) -> str:
+    """Every row as CSV, a column for each parameter, phase, counter and slice of a breakdown; layers are left out."""
+    lines: list[dict[str, Any]] = []
+    for study in found:
+        front = set(pareto_front(study.done))
+        for index, row in enumerate((*study.done, *study.failed)):
+            lines.append({**_flat(row), "on_front": int(index in front) if index < len(study.done) else ""})
+    columns = list(dict.fromkeys(key for line in lines for key in line)) or ["family", "space", "workload", "failure"]
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n", restval="")
+    writer.writeheader()
+    writer.writerows(lines)
+    return buffer.getvalue()
+
+
+def _flat(row: Row) -> dict[str, Any]:
+    first = {key: row.get(key) for key in ("family", "space", "workload", "workload_digest", "model_version", "seed")}
+    measures = ("cycles", *OBJECTIVES, "utilization", "roofline_cycles", "failure")
+    flat = {**first, **row["point"], **{key: row.get(key) for key in measures}}
+    for key in ("phases", "area_breakdown_um2", "energy_breakdown_pj", "activity"):
+        prefix = {"area_breakdown_um2": "area_um2", "energy_breakdown_pj": "energy_pj"}.get(key, key)
+        flat |= {f"{prefix}.{name}": value for name, value in (row.get(key) or {}).items()}
+    return {key: json.dumps(value) if isinstance(value, list | dict) else value for key, value in flat.items()}
+
+
+def _render(
+    sections: Sequence[Section],
+    svgs: Mapping[str, str],
+    *,
+    title: str,
+    command: str,
+    store_path: Path | str | None,
+) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["include_raw"] = lambda name: Markup((_TEMPLATES / name).read_text(encoding="utf-8"))
+    nodes = {
+        row["point"]["node_nm"] for s in sections for row in s.study.done if isinstance(row["point"].get("node_nm"), int)
+    }
+    sources = technology_sources(nodes) if any(s.study.done for s in sections) else []
+
+    def drawing(picture: Picture) -> Markup:
+        label = f"{picture.title}. {picture.takeaway}"
+        return Markup(style.inline_svg(svgs[picture.name], picture.name, label))
+
+    return environment.get_template("report.html.j2").render(
+        title=title,
+        command=command,
+        store_path=str(store_path) if store_path is not None else "",
+        sections=sections,
+        drawing=drawing,
+        notes=notes,
+        seeds=_seeds(sections),
+        nodes=sorted(nodes),
+        sources=sources,
+        certainties=_certainties(sources),
+        technology_digest=technology.digest(),
+    )
+
+
+def _seeds(sections: Sequence[Section]) -> list[str]:
+    rows = [row for s in sections for row in (*s.study.done, *s.study.failed)]
+    return sorted({str(row["seed"]) for row in rows if row.get("seed") is not None})
+
+
+def _certainties(sources: Sequence[Source]) -> list[tuple[str, int]]:
+    counts: dict[str, int] = {}
+    for source in sources:
+        counts[source.certainty] = counts.get(source.certainty, 0) + 1
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _write_files(staged: Path, sections: Sequence[Section], svgs: Mapping[str, str]) -> None:
+    folder = staged / "figures"
+    folder.mkdir()
+    for section in sections:
+        for picture in section.pictures:
+            (folder / f"{picture.name}.svg").write_text(svgs[picture.name], encoding="utf-8", newline="")
+            style.write_png(picture.figure, folder / f"{picture.name}.png")
+
+
+def _move(staged: Path, out: Path) -> None:
+    """Move the report into place, file by file, the page last; figures that the new report lacks go."""
+    figures = out / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
+    new = sorted(path.name for path in (staged / "figures").iterdir())
+    for name in new:
+        os.replace(staged / "figures" / name, figures / name)
+    os.replace(staged / "points.csv", out / "points.csv")
+    os.replace(staged / PAGE, out / PAGE)
+    for path in figures.iterdir():
+        if path.name not in new and _OURS.fullmatch(path.name):
+            path.unlink()

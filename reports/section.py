@@ -1,0 +1,290 @@
+"""One study as a section of the page: sentences, tables and figures, ready for the template."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from matplotlib.figure import Figure
+
+from reports import style
+from reports.figures import heat_map, importance, layers, pareto, roofline, shares, stalls
+from reports.study import Chosen, Failure, Study, choose, describe, failures, pareto_front, primary
+from reports.tables import Table, cell, front_table, layer_table, make_table, measure_cells
+from reports.units import listing, parameter, percent, quantity, ratio
+
+MOST_FRONT_ROWS = 200
+
+
+class Picture(NamedTuple):
+    """A figure of the page; `name` is the stem of its files."""
+
+    name: str
+    title: str
+    takeaway: str
+    figure: Figure
+
+
+class Tile(NamedTuple):
+    """A headline number: what, how much, of which chosen point, and how it is configured."""
+
+    label: str
+    value: str
+    letter: str
+    detail: str
+
+
+class Section(NamedTuple):
+    """Everything the template prints about one study."""
+
+    study: Study
+    slug: str
+    summary: str
+    tiles: list[Tile]
+    headline: list[str]
+    axes: Table
+    fixed: str
+    failures: list[tuple[Failure, str]]
+    chosen: Table | None
+    pictures: list[Picture]
+    front: Table | None
+    front_note: str
+    layers: Table | None
+    layers_note: str
+    missing: list[str]  # figures that the rows do not allow, and why
+
+
+def make_section(study: Study, slug: str) -> Section:
+    """Analyse and draw one study."""
+    chosen = choose(study.done)
+    shown = primary(chosen)
+    front = pareto_front(study.done)
+    pictures, missing = _pictures(study, chosen, slug)
+    return Section(
+        study=study,
+        slug=slug,
+        summary=_summary(study, len(front)),
+        tiles=_tiles(study, chosen),
+        headline=_headline(study, chosen),
+        axes=_axes_table(study),
+        fixed=", ".join(f"{name} {parameter(value)}" for name, value in study.fixed.items()),
+        failures=[(f, _common(f)) for f in failures(study)],
+        chosen=_chosen_table(study, chosen) if chosen else None,
+        pictures=pictures,
+        front=_front(study, chosen, front) if front else None,
+        front_note=_front_note(len(front)),
+        layers=layer_table(shown.row) if shown and shown.row.get("layers") else None,
+        layers_note=f"Point {shown.letter} ({listing(shown.roles)})" if shown else "",
+        missing=missing,
+    )
+
+
+def slugs(studies: Sequence[Study]) -> list[str]:
+    """A short name for each study, safe in a file name, unique; empty for a lone study."""
+    if len(studies) == 1:
+        return [""]
+    return [
+        f"{number}_{re.sub(r'[^a-z0-9]+', '_', study.workload.lower()).strip('_')}"[:40].strip("_")
+        for number, study in enumerate(studies, start=1)
+    ]
+
+
+def _summary(study: Study, n_front: int) -> str:
+    points = "1 point" if study.n_points == 1 else f"{study.n_points:,} points"
+    axes = f"{len(study.axes)} {'axis' if len(study.axes) == 1 else 'axes'}" if study.axes else "no axis that varies"
+    text = f"{points} of the {study.family} family, {axes}."
+    if study.failed:
+        text += f" {len(study.done):,} ran, {len(study.failed):,} failed or were refused."
+    if len(study.done) > 1:
+        text += f" {n_front:,} {'is' if n_front == 1 else 'are'} Pareto-optimal in latency, area and energy."
+    return text
+
+
+def _tiles(study: Study, chosen: Sequence[Chosen]) -> list[Tile]:
+    by_role = {role: point for point in chosen for role in point.roles}
+    wanted = (
+        ("Best latency", "fastest", "latency_ns"),
+        ("Best area", "smallest", "area_um2"),
+        ("Best energy", "least energy", "energy_pj"),
+    )
+    tiles = []
+    for label, role, key in wanted:
+        if role in by_role:
+            point = by_role[role]
+            value = quantity(point.row[key], key.rsplit("_", 1)[1])
+            tiles.append(Tile(label, value, point.letter, describe(point.row, study.axes)))
+    if "knee" in by_role:
+        point = by_role["knee"]
+        value = f"{quantity(point.row['latency_ns'], 'ns')}, {quantity(point.row['area_um2'], 'um2')}"
+        tiles.append(Tile("Knee of the front", value, point.letter, describe(point.row, study.axes)))
+    return tiles
+
+
+def _headline(study: Study, chosen: Sequence[Chosen]) -> list[str]:
+    """The trade in words; a single point is described by itself."""
+    if not chosen:
+        return ["No point ran, so there is nothing to compare; the reasons are below."]
+    by_role = {role: point for point in chosen for role in point.roles}
+    fastest, smallest, frugal = by_role["fastest"], by_role["smallest"], by_role["least energy"]
+    said = []
+    if len(study.done) == 1:
+        row = fastest.row
+        said.append(
+            f"The point takes {quantity(row['latency_ns'], 'ns')} ({row['cycles']:,} cycles), "
+            f"{quantity(row['area_um2'], 'um2')} and {quantity(row['energy_pj'], 'pj')}, and keeps its array "
+            f"{percent(row['utilization'])} busy."
+        )
+    elif smallest is fastest:
+        said.append(f"{fastest.letter} is both the fastest and the smallest point.")
+    else:
+        said.append(
+            f"The fastest point, {fastest.letter}, is {ratio(smallest.row['latency_ns'], fastest.row['latency_ns'])} "
+            f"faster than the smallest, {smallest.letter}, and takes "
+            f"{ratio(fastest.row['area_um2'], smallest.row['area_um2'])} the area."
+        )
+    if "knee" in by_role and by_role["knee"] is not fastest:
+        row = by_role["knee"].row
+        said.append(
+            f"The knee, {by_role['knee'].letter}, has {ratio(row['latency_ns'], fastest.row['latency_ns'])} the latency "
+            f"of {fastest.letter} on {percent(row['area_um2'] / fastest.row['area_um2'])} of its area."
+        )
+    if len(study.done) > 1 and frugal is not fastest:
+        saved = 1 - frugal.row["energy_pj"] / fastest.row["energy_pj"]
+        said.append(
+            f"{frugal.letter} needs {percent(saved)} less energy than {fastest.letter}, at "
+            f"{ratio(frugal.row['latency_ns'], fastest.row['latency_ns'])} its latency."
+        )
+    return said
+
+
+def _axes_table(study: Study) -> Table:
+    columns = [("axis", False), ("values", True), ("", False)]
+    rows = []
+    for name, values in study.axes.items():
+        shown = [parameter(v) for v in values]
+        if len(shown) > 12:
+            shown = [*shown[:6], "...", *shown[-3:]]
+        rows.append([cell(name), cell(len(values)), cell(", ".join(shown))])
+    return make_table(columns, rows)
+
+
+def _common(failure: Failure) -> str:
+    return ", ".join(f"{name} {parameter(value)}" for name, value in failure.common.items())
+
+
+def _chosen_table(study: Study, chosen: Sequence[Chosen]) -> Table:
+    measures = ("cycles", "latency", "area", "energy", "utilization", "cycles / bound")
+    columns = [("", False), ("what it is", False)] + [(axis, False) for axis in study.axes]
+    rows = [
+        [cell(c.letter), cell(listing(c.roles))]
+        + [cell(c.row["point"].get(axis)) for axis in study.axes]
+        + measure_cells(c.row)
+        for c in chosen
+    ]
+    return make_table(columns + [(m, True) for m in measures], rows)
+
+
+def _front(study: Study, chosen: Sequence[Chosen], front: Sequence[int]) -> Table:
+    rows = [study.done[i] for i in front[:MOST_FRONT_ROWS]]
+    letters = {rows.index(c.row): c.letter for c in chosen if c.row in rows}
+    return front_table(rows, study.axes, letters)
+
+
+def _front_note(n_front: int) -> str:
+    if n_front <= MOST_FRONT_ROWS:
+        return ""
+    return f"The {MOST_FRONT_ROWS} fastest of {n_front:,} points; all are in points.csv (column on_front)."
+
+
+class _Plan(NamedTuple):
+    """How one figure of the page comes about: its data (None: not possible), and why that can be."""
+
+    name: str
+    title: str
+    data: Any
+    takeaway: Callable[[Any], str]
+    draw: Callable[[Any], Figure]
+    why_not: str
+
+
+def _plans(study: Study, chosen: Sequence[Chosen]) -> Iterator[_Plan]:
+    shown = primary(chosen)
+    of_shown = f"point {shown.letter}, {shown.roles[0]}" if shown else ""
+    for x, y, title in (
+        ("area_um2", "latency_ns", "Area and latency"),
+        ("energy_pj", "latency_ns", "Energy and latency"),
+    ):
+        yield _Plan(
+            f"front_{x.split('_')[0]}_{y.split('_')[0]}", title, pareto.pareto_data(study.done, chosen, x=x, y=y),
+            pareto.sentences, pareto.draw, "a front needs two points that ran",
+        )  # fmt: skip
+    yield _Plan(
+        "roofline", "Roofline", roofline.roofline_data(chosen, shown) if shown else None,
+        roofline.takeaway, roofline.draw, "no row with layers that multiply and move data",
+    )  # fmt: skip
+    yield _Plan(
+        "layers", f"Latency by layer: {of_shown}", layers.layers_data(shown.row) if shown else None,
+        layers.takeaway, layers.draw, "no row with layers",
+    )  # fmt: skip
+    for name, key, total, title in (
+        ("phases", "phases", "latency_ns", "Cycles by phase"),
+        ("energy", "energy_breakdown_pj", None, "Energy by part"),
+        ("area", "area_breakdown_um2", None, "Area by part"),
+    ):
+        what = {"phases": "cycles"}.get(name, name)
+        yield _Plan(
+            name, title, shares.shares_data(chosen, key, total),
+            lambda data, what=what: shares.takeaway(data, f"the {what}"),
+            lambda data, what=what: shares.draw(data, f"Share of {what} (%)"),
+            "no row with a breakdown",
+        )  # fmt: skip
+    yield _Plan(
+        "utilization", "Utilization by array size", heat_map.heat_map_data(study.done, study.failed),
+        heat_map.takeaway, heat_map.draw, "fewer than two array sizes ran",
+    )  # fmt: skip
+    yield _Plan(
+        "stalls", "Where cycles go, over all points", stalls.stalls_data(study.done),
+        stalls.takeaway, stalls.draw, "fewer than three points ran",
+    )  # fmt: skip
+    yield _Plan(
+        "importance", "What each axis decides", importance.importance_data(study.done, study.axes),
+        importance.takeaway, importance.draw, "fewer than eight points or two axes",
+    )  # fmt: skip
+
+
+def _pictures(study: Study, chosen: Sequence[Chosen], slug: str) -> tuple[list[Picture], list[str]]:
+    pictures, missing = [], []
+    for plan in _plans(study, chosen):
+        if plan.data is None:
+            missing.append(f"{plan.title.split(':')[0]} ({plan.why_not})")
+            continue
+        with style.house_style():
+            figure = plan.draw(plan.data)
+        name = f"{slug}_{plan.name}" if slug else plan.name
+        pictures.append(Picture(name, plan.title, plan.takeaway(plan.data), figure))
+    return pictures, missing
+
+
+def notes(study: Study) -> list[str]:
+    """What a careful reader should know about the numbers of a study."""
+    said = []
+    if study.done:
+        clocks = sorted({row["point"]["clock_mhz"] for row in study.done if "clock_mhz" in row["point"]})
+        clock = f" ({listing(f'{c:,} MHz' for c in clocks)})" if clocks else ""
+        said.append(
+            f"Latency is cycles at the clock that the design asks for{clock}. Whether the circuit closes timing at that "
+            "clock is not checked here."
+        )
+    if study.failed:
+        said.append(
+            f"{len(study.failed):,} of {study.n_points:,} points have no numbers and are in no figure; the front says "
+            "nothing about them."
+        )
+    if len(study.done) > 1:
+        said.append(
+            "Pareto-optimal means: no other point of this study is at least as good in latency, area and energy and "
+            "better in one. Points outside the study may be better."
+        )
+    return said
+

@@ -1,0 +1,191 @@
+"""From result rows to a study: rows that may be compared, their axes, their Pareto front and the points worth a name."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Row = Mapping[str, Any]  # one result row of the store; `failure` is None where the point ran
+
+OBJECTIVES = ("latency_ns", "area_um2", "energy_pj")  # all minimized
+
+
+class Chosen(NamedTuple):
+    """A point with a name: `letter` in the order of latency, `roles` say what it is the best at."""
+
+    letter: str
+    roles: tuple[str, ...]
+    row: Row
+
+
+class Failure(NamedTuple):
+    """Failed points with one cause: messages that differ in numbers only. `common` holds the axis values all share."""
+
+    example: str
+    n_points: int
+    common: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Rows of one family, space, workload and model version: the largest set in which comparing makes sense."""
+
+    family: str
+    space: str
+    workload: str
+    workload_digest: str
+    model_version: str
+    done: tuple[Row, ...]  # in the order of latency, then area, then energy
+    failed: tuple[Row, ...]
+    axes: dict[str, tuple[Any, ...]]  # parameters with more than one value, failed points included
+    fixed: dict[str, Any]
+
+    @property
+    def n_points(self) -> int:
+        return len(self.done) + len(self.failed)
+
+
+def studies(rows: Iterable[Row]) -> list[Study]:
+    """Group `rows` into studies, in a fixed order that does not depend on the order of `rows`."""
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        key = tuple(
+            str(row.get(k) or "") for k in ("family", "space", "workload", "workload_digest", "model_version")
+        )
+        groups.setdefault(key, []).append(row)
+    return [_study(key, groups[key]) for key in sorted(groups)]
+
+
+def _study(key: tuple[str, ...], rows: Sequence[Row]) -> Study:
+    rows = sorted(rows, key=_canonical)
+    values: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        for name, value in row["point"].items():
+            values.setdefault(name, {})[json.dumps(value, sort_keys=True)] = value
+    axes = {name: tuple(sorted(seen.values(), key=_value_order)) for name, seen in values.items() if len(seen) > 1}
+    fixed = {name: next(iter(seen.values())) for name, seen in values.items() if len(seen) == 1}
+    done = sorted((r for r in rows if not r.get("failure")), key=lambda r: tuple(r[o] for o in OBJECTIVES))
+    family, space, workload, digest, version = key
+    return Study(
+        family=family,
+        space=space,
+        workload=workload,
+        workload_digest=digest,
+        model_version=version,
+        done=tuple(done),
+        failed=tuple(r for r in rows if r.get("failure")),
+        axes=axes,
+        fixed=fixed,
+    )
+
+
+def pareto_front(rows: Sequence[Row], objectives: Sequence[str] = OBJECTIVES) -> list[int]:
+    """Indices of the rows that no other row dominates (is at most equal in all `objectives` and less in one).
+
+    Rows equal in every objective do not dominate each other: all of them are in the front. Order: first objective, then
+    the next, then the index.
+    """
+    costs = np.array([[row[o] for o in objectives] for row in rows], dtype=float).reshape(len(rows), len(objectives))
+    order = np.lexsort([np.arange(len(rows)), *costs.T[::-1]])
+    front: list[int] = []
+    kept = np.empty((0, len(objectives)))
+    for index in order:  # whatever dominates a row comes before it, and is itself in the front or dominated from it
+        cost = costs[index]
+        if not np.any(np.all(kept <= cost, axis=1) & np.any(kept < cost, axis=1)):
+            front.append(int(index))
+            kept = np.vstack([kept, cost])
+    return front
+
+
+def knee(points: Sequence[tuple[float, float]]) -> int | None:
+    """Index of the knee of a two-objective front: the point farthest below the chord between its ends.
+
+    Both objectives are taken as logarithms scaled to 0..1 between the ends, so that units do not matter. None where
+    fewer than three distinct points, a value that is not positive, or no point below the chord leaves no knee to speak of.
+    """
+    if len(set(points)) < 3 or any(v <= 0 for point in points for v in point):
+        return None
+    logs = np.log(np.array(points))
+    low, high = logs.min(axis=0), logs.max(axis=0)
+    if np.any(low == high):
+        return None
+    below = 1 - ((logs - low) / (high - low)).sum(axis=1)
+    best = int(np.argmax(below))
+    return best if below[best] > 1e-9 else None
+
+
+def choose(done: Sequence[Row]) -> list[Chosen]:
+    """The points worth naming, in the order of latency; a point that is the best at two things is named once."""
+    if not done:
+        return []
+    roles: dict[int, list[str]] = {}
+
+    def best(role: str, *objectives: str) -> None:
+        index = min(range(len(done)), key=lambda i: tuple(_objective(done[i], o) for o in objectives))
+        roles.setdefault(index, []).append(role)
+
+    best("fastest", "latency_ns", "area_um2", "energy_pj")
+    front = pareto_front(done, ("area_um2", "latency_ns"))
+    at_knee = knee([(done[i]["area_um2"], done[i]["latency_ns"]) for i in front])
+    if at_knee is not None:
+        roles.setdefault(front[at_knee], []).append("knee")
+    best("smallest", "area_um2", "latency_ns", "energy_pj")
+    best("least energy", "energy_pj", "latency_ns", "area_um2")
+    best("least energy x delay", "edp", "latency_ns", "area_um2")
+    by_latency = sorted(roles, key=lambda i: (tuple(done[i][o] for o in OBJECTIVES), i))
+    return [Chosen("ABCDEFGH"[n], tuple(roles[i]), done[i]) for n, i in enumerate(by_latency)]
+
+
+def primary(chosen: Sequence[Chosen]) -> Chosen | None:
+    """The chosen point that is shown layer by layer: the knee, or the fastest where there is none."""
+    for role in ("knee", "fastest"):
+        for point in chosen:
+            if role in point.roles:
+                return point
+    return None
+
+
+def failures(study: Study) -> list[Failure]:
+    """Why points failed, most frequent cause first."""
+    causes: dict[str, list[Row]] = {}
+    for row in study.failed:
+        causes.setdefault(re.sub(r"\d+", "#", str(row["failure"])), []).append(row)
+    found = []
+    for rows in causes.values():
+        common = {
+            name: rows[0]["point"].get(name)
+            for name in study.axes
+            if len({json.dumps(r["point"].get(name)) for r in rows}) == 1
+        }
+        found.append(Failure(str(rows[0]["failure"]), len(rows), common if len(rows) > 1 else {}))
+    return sorted(found, key=lambda f: (-f.n_points, f.example))
+
+
+def describe(row: Row, names: Iterable[str]) -> str:
+    """The parameters `names` of a row's point on one line: "array_rows 16, dataflow weight_stationary"."""
+    return ", ".join(f"{name} {row['point'].get(name)}" for name in names)
+
+
+def layer_total(layer: Mapping[str, Any], key: str) -> float:
+    """What the layer adds to the network's `key`: its own value times `repeat`."""
+    return float(layer[key]) * int(layer.get("repeat") or 1)
+
+
+def _objective(row: Row, name: str) -> float:
+    return float(row["energy_pj"] * row["latency_ns"] if name == "edp" else row[name])
+
+
+def _canonical(row: Row) -> str:
+    return json.dumps(row, sort_keys=True, default=str)
+
+
+def _value_order(value: Any) -> tuple[int, float, str]:
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        return (1, 0.0, str(value))
+    return (0, float(value), "")
