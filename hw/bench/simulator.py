@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import hashlib
 import importlib.metadata
@@ -17,15 +16,13 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import platformdirs
-
 from designs.errors import InputError
 from hw.bench.exchange import ARGUMENTS_FILE, RESULT_FILE, WORK_DIR_VARIABLE
+from hw.cache import cache_dir, locked
 from hw.verilog import VerilogError, verilator_root
 
 SimulatorName = Literal["icarus", "verilator"]
@@ -172,7 +169,7 @@ def build(verilog: str, *, top: str, simulator: Simulator, waves: bool = False) 
     key_parts += (importlib.metadata.version("cocotb"), sys.executable)  # Verilator's program is linked against both
     key = hashlib.sha256("\0".join(key_parts).encode()).hexdigest()[:32]
     kept = cache_dir() / "builds" / key
-    with _locked(kept.with_suffix(".lock")):
+    with locked(kept.with_suffix(".lock")):
         if not kept.exists():
             _build_into(kept, verilog, top=top, simulator=simulator, waves=waves)
             _remove_unused(kept.parent)
@@ -250,22 +247,6 @@ def _error_line(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     telling = [line for line in lines if re.search(r"error|critical|exception", line, re.IGNORECASE)]
     return (telling or lines or ["no output"])[-1 if not telling else 0]
-
-
-def cache_dir() -> Path:
-    """Where compiled designs are kept: $LOCKSTEP_CACHE_DIR, else the user's cache folder."""
-    chosen = os.environ.get("LOCKSTEP_CACHE_DIR")
-    folder = Path(chosen) if chosen else platformdirs.user_cache_path("lockstep")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder.resolve()
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # the kernel frees it when the process dies
-        yield
 
 
 def _remove_unused(folder: Path) -> None:

