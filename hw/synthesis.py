@@ -25,7 +25,7 @@ CMOS_TRANSISTORS = {"$_NOT_": 2, "$_NAND_": 4, "$_NOR_": 4, "$_DFF_P_": 16}
 
 # FPGA cells by what they use up. Wide LUT multiplexers and carry cells ride on LUTs that are counted already, but for
 # ECP5's CCU2C, which takes the two LUT4 it stands on. A RAMB18E1 is half a block.
-_FPGA_COUNTS: dict[str, dict[str, dict[str, float]]] = {
+_FPGA_COUNTS: dict[str, dict[str, Mapping[str, float]]] = {
     "xilinx": {
         "flip_flops": dict.fromkeys(("FDRE", "FDSE", "FDCE", "FDPE"), 1),
         "luts": {f"LUT{n}": 1 for n in range(1, 7)}
