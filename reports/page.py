@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import re
 import tempfile
@@ -17,10 +16,11 @@ from markupsafe import Markup
 
 from designs import technology
 from designs.errors import InputError
+from explore.export import flat_table
 from reports import style
 from reports.section import Picture, Section, make_section, notes, slugs
 from reports.sources import Source, technology_sources
-from reports.study import OBJECTIVES, Row, Study, pareto_front, studies
+from reports.study import Row, Study, pareto_front, studies
 
 PAGE = "index.html"
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -35,8 +35,8 @@ def write_report(
 ) -> Path:
     """Write `index.html`, `points.csv` and `figures/*.{svg,png}` into `out_dir`; return the path of the page.
 
-    `rows` are result rows (failed ones included, any order, none at all is fine). `command` is the command line that made
-    them. The same arguments give the same bytes. Everything is written beside `out_dir` first and moved at the end, the
+    `rows` are result rows (failed ones included, any order, none at all is fine). `command` is the command line that
+    made them. The same arguments give the same bytes. Everything is written beside `out_dir` first and moved at the end, the
     page last, so that a page is always whole and never older than its figures. InputError where `out_dir` is a file.
     """
     out = Path(out_dir)
@@ -57,28 +57,19 @@ def write_report(
 
 
 def points_csv(found: Sequence[Study]) -> str:
-    """Every row as CSV, a column for each parameter, phase, counter and slice of a breakdown; layers are left out."""
+    """Every row as CSV, flat as `explore.export` has it, and whether the point is on its study's front."""
     lines: list[dict[str, Any]] = []
     for study in found:
         front = set(pareto_front(study.done))
-        for index, row in enumerate((*study.done, *study.failed)):
-            lines.append({**_flat(row), "on_front": int(index in front) if index < len(study.done) else ""})
+        rows = [{key: value for key, value in row.items() if value is not None} for row in (*study.done, *study.failed)]
+        for index, line in enumerate(flat_table(rows)):
+            lines.append({**line, "on_front": int(index in front) if index < len(study.done) else ""})
     columns = list(dict.fromkeys(key for line in lines for key in line)) or ["family", "space", "workload", "failure"]
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, lineterminator="\n", restval="")
     writer.writeheader()
     writer.writerows(lines)
     return buffer.getvalue()
-
-
-def _flat(row: Row) -> dict[str, Any]:
-    first = {key: row.get(key) for key in ("family", "space", "workload", "workload_digest", "model_version", "seed")}
-    measures = ("cycles", *OBJECTIVES, "utilization", "roofline_cycles", "failure")
-    flat = {**first, **row["point"], **{key: row.get(key) for key in measures}}
-    for key in ("phases", "area_breakdown_um2", "energy_breakdown_pj", "activity"):
-        prefix = {"area_breakdown_um2": "area_um2", "energy_breakdown_pj": "energy_pj"}.get(key, key)
-        flat |= {f"{prefix}.{name}": value for name, value in (row.get(key) or {}).items()}
-    return {key: json.dumps(value) if isinstance(value, list | dict) else value for key, value in flat.items()}
 
 
 def _render(
@@ -97,10 +88,9 @@ def _render(
         lstrip_blocks=True,
     )
     environment.globals["include_raw"] = lambda name: Markup((_TEMPLATES / name).read_text(encoding="utf-8"))
-    nodes = {
-        row["point"]["node_nm"] for s in sections for row in s.study.done if isinstance(row["point"].get("node_nm"), int)
-    }
-    sources = technology_sources(nodes) if any(s.study.done for s in sections) else []
+    points = [row["point"] for section in sections for row in section.study.done]
+    nodes = {point["node_nm"] for point in points if isinstance(point.get("node_nm"), int)}
+    sources = technology_sources(nodes) if points else []
 
     def drawing(picture: Picture) -> Markup:
         label = f"{picture.title}. {picture.takeaway}"

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
 from reports import style
 from reports.figures import heat_map, importance, layers, pareto, roofline, shares, stalls
-from reports.study import Chosen, Failure, Study, choose, describe, failures, pareto_front, primary
-from reports.tables import Table, cell, front_table, layer_table, make_table, measure_cells
-from reports.units import listing, parameter, percent, quantity, ratio
+from reports.study import Chosen, Failure, Row, Study, choose, failures, pareto_front, primary, split_axes
+from reports.tables import Table, cell, layer_table, make_table, points_table
+from reports.units import listing, parameter, percent, quantity, ratio, settings
 
 MOST_FRONT_ROWS = 200
+MOST_TILE_AXES = 5
 
 
 class Picture(NamedTuple):
@@ -47,6 +49,7 @@ class Section(NamedTuple):
     fixed: str
     failures: list[tuple[Failure, str]]
     chosen: Table | None
+    chosen_note: str
     pictures: list[Picture]
     front: Table | None
     front_note: str
@@ -68,12 +71,13 @@ def make_section(study: Study, slug: str) -> Section:
         tiles=_tiles(study, chosen),
         headline=_headline(study, chosen),
         axes=_axes_table(study),
-        fixed=", ".join(f"{name} {parameter(value)}" for name, value in study.fixed.items()),
-        failures=[(f, _common(f)) for f in failures(study)],
+        fixed=settings(study.fixed),
+        failures=[(f, settings(f.common)) for f in failures(study)],
         chosen=_chosen_table(study, chosen) if chosen else None,
+        chosen_note=_common_note([c.row for c in chosen], study),
         pictures=pictures,
         front=_front(study, chosen, front) if front else None,
-        front_note=_front_note(len(front)),
+        front_note=_front_note([study.done[i] for i in front], study),
         layers=layer_table(shown.row) if shown and shown.row.get("layers") else None,
         layers_note=f"Point {shown.letter} ({listing(shown.roles)})" if shown else "",
         missing=missing,
@@ -108,16 +112,22 @@ def _tiles(study: Study, chosen: Sequence[Chosen]) -> list[Tile]:
         ("Best area", "smallest", "area_um2"),
         ("Best energy", "least energy", "energy_pj"),
     )
+    differing, _ = split_axes([c.row for c in chosen], study.axes) if chosen else ([], {})
+
+    def detail(point: Chosen) -> str:
+        named = settings({axis: point.row["point"].get(axis) for axis in differing[:MOST_TILE_AXES]})
+        return f"{named} ..." if len(differing) > MOST_TILE_AXES else named
+
     tiles = []
     for label, role, key in wanted:
         if role in by_role:
             point = by_role[role]
             value = quantity(point.row[key], key.rsplit("_", 1)[1])
-            tiles.append(Tile(label, value, point.letter, describe(point.row, study.axes)))
+            tiles.append(Tile(label, value, point.letter, detail(point)))
     if "knee" in by_role:
         point = by_role["knee"]
         value = f"{quantity(point.row['latency_ns'], 'ns')}, {quantity(point.row['area_um2'], 'um2')}"
-        tiles.append(Tile("Knee of the front", value, point.letter, describe(point.row, study.axes)))
+        tiles.append(Tile("Knee of the front", value, point.letter, detail(point)))
     return tiles
 
 
@@ -146,8 +156,8 @@ def _headline(study: Study, chosen: Sequence[Chosen]) -> list[str]:
     if "knee" in by_role and by_role["knee"] is not fastest:
         row = by_role["knee"].row
         said.append(
-            f"The knee, {by_role['knee'].letter}, has {ratio(row['latency_ns'], fastest.row['latency_ns'])} the latency "
-            f"of {fastest.letter} on {percent(row['area_um2'] / fastest.row['area_um2'])} of its area."
+            f"The knee, {by_role['knee'].letter}, has {ratio(row['latency_ns'], fastest.row['latency_ns'])} the "
+            f"latency of {fastest.letter} on {percent(row['area_um2'] / fastest.row['area_um2'])} of its area."
         )
     if len(study.done) > 1 and frugal is not fastest:
         saved = 1 - frugal.row["energy_pj"] / fastest.row["energy_pj"]
@@ -169,32 +179,33 @@ def _axes_table(study: Study) -> Table:
     return make_table(columns, rows)
 
 
-def _common(failure: Failure) -> str:
-    return ", ".join(f"{name} {parameter(value)}" for name, value in failure.common.items())
-
-
 def _chosen_table(study: Study, chosen: Sequence[Chosen]) -> Table:
-    measures = ("cycles", "latency", "area", "energy", "utilization", "cycles / bound")
-    columns = [("", False), ("what it is", False)] + [(axis, False) for axis in study.axes]
-    rows = [
-        [cell(c.letter), cell(listing(c.roles))]
-        + [cell(c.row["point"].get(axis)) for axis in study.axes]
-        + measure_cells(c.row)
-        for c in chosen
-    ]
-    return make_table(columns + [(m, True) for m in measures], rows)
+    rows = [c.row for c in chosen]
+    names = {index: (c.letter, listing(c.roles)) for index, c in enumerate(chosen)}
+    return points_table(rows, split_axes(rows, study.axes)[0], names)
 
 
 def _front(study: Study, chosen: Sequence[Chosen], front: Sequence[int]) -> Table:
     rows = [study.done[i] for i in front[:MOST_FRONT_ROWS]]
-    letters = {rows.index(c.row): c.letter for c in chosen if c.row in rows}
-    return front_table(rows, study.axes, letters)
+    letters = {id(c.row): c.letter for c in chosen}
+    names = {index: (letters[id(row)],) for index, row in enumerate(rows) if id(row) in letters}
+    return points_table(rows, split_axes(rows, study.axes)[0], names)
 
 
-def _front_note(n_front: int) -> str:
-    if n_front <= MOST_FRONT_ROWS:
+def _common_note(rows: Sequence[Row], study: Study) -> str:
+    """What all of several rows share among the axes: it says which choices the objectives leave no doubt about."""
+    if len(rows) < 2:
         return ""
-    return f"The {MOST_FRONT_ROWS} fastest of {n_front:,} points; all are in points.csv (column on_front)."
+    _, common = split_axes(rows, study.axes)
+    return f"All {len(rows):,} have {settings(common)}." if common else ""
+
+
+def _front_note(front: Sequence[Row], study: Study) -> str:
+    note = _common_note(front, study)
+    if len(front) <= MOST_FRONT_ROWS:
+        return note
+    shown = f"Here are the {MOST_FRONT_ROWS} fastest of {len(front):,}; all are in points.csv (column on_front)."
+    return f"{note} {shown}".strip()
 
 
 class _Plan(NamedTuple):
@@ -235,8 +246,7 @@ def _plans(study: Study, chosen: Sequence[Chosen]) -> Iterator[_Plan]:
         what = {"phases": "cycles"}.get(name, name)
         yield _Plan(
             name, title, shares.shares_data(chosen, key, total),
-            lambda data, what=what: shares.takeaway(data, f"the {what}"),
-            lambda data, what=what: shares.draw(data, f"Share of {what} (%)"),
+            partial(shares.takeaway, what=f"the {what}"), partial(shares.draw, axis_label=f"Share of {what} (%)"),
             "no row with a breakdown",
         )  # fmt: skip
     yield _Plan(
@@ -273,8 +283,14 @@ def notes(study: Study) -> list[str]:
         clocks = sorted({row["point"]["clock_mhz"] for row in study.done if "clock_mhz" in row["point"]})
         clock = f" ({listing(f'{c:,} MHz' for c in clocks)})" if clocks else ""
         said.append(
-            f"Latency is cycles at the clock that the design asks for{clock}. Whether the circuit closes timing at that "
-            "clock is not checked here."
+            f"Latency is cycles at the clock that the design asks for{clock}. Whether the circuit closes timing "
+            "at that clock is not checked here."
+        )
+    widths = [axis for axis in study.axes if axis.endswith("_bits")]
+    if widths and len(study.done) > 1:
+        said.append(
+            f"Points that differ in {listing(widths)} do not compute the same numbers. Accuracy is no objective here: "
+            "a narrower machine looks better than it may be."
         )
     if study.failed:
         said.append(
@@ -287,4 +303,3 @@ def notes(study: Study) -> list[str]:
             "better in one. Points outside the study may be better."
         )
     return said
-

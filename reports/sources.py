@@ -19,7 +19,7 @@ class Source(NamedTuple):
 
 def technology_sources(nodes_nm: Collection[int]) -> list[Source]:
     """The sources of all tables, without those that only concern nodes outside `nodes_nm` or memories not used."""
-    found = []
+    found: list[Source] = []
     for path in sorted(technology.FOLDER.glob("*.yaml")):
         found.extend(_walk(path.stem, "", yaml_strict.load(path), set(nodes_nm)))
     return found

@@ -1,4 +1,4 @@
-"""From result rows to a study: rows that may be compared, their axes, their Pareto front and the points worth a name."""
+"""From result rows to studies: rows that may be compared, their axes, the Pareto front, the points worth a name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from explore.pareto import front_indices
 
 Row = Mapping[str, Any]  # one result row of the store; `failure` is None where the point ran
 
@@ -55,9 +57,7 @@ def studies(rows: Iterable[Row]) -> list[Study]:
     """Group `rows` into studies, in a fixed order that does not depend on the order of `rows`."""
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
-        key = tuple(
-            str(row.get(k) or "") for k in ("family", "space", "workload", "workload_digest", "model_version")
-        )
+        key = tuple(str(row.get(k) or "") for k in ("family", "space", "workload", "workload_digest", "model_version"))
         groups.setdefault(key, []).append(row)
     return [_study(key, groups[key]) for key in sorted(groups)]
 
@@ -86,28 +86,17 @@ def _study(key: tuple[str, ...], rows: Sequence[Row]) -> Study:
 
 
 def pareto_front(rows: Sequence[Row], objectives: Sequence[str] = OBJECTIVES) -> list[int]:
-    """Indices of the rows that no other row dominates (is at most equal in all `objectives` and less in one).
-
-    Rows equal in every objective do not dominate each other: all of them are in the front. Order: first objective, then
-    the next, then the index.
-    """
-    costs = np.array([[row[o] for o in objectives] for row in rows], dtype=float).reshape(len(rows), len(objectives))
-    order = np.lexsort([np.arange(len(rows)), *costs.T[::-1]])
-    front: list[int] = []
-    kept = np.empty((0, len(objectives)))
-    for index in order:  # whatever dominates a row comes before it, and is itself in the front or dominated from it
-        cost = costs[index]
-        if not np.any(np.all(kept <= cost, axis=1) & np.any(kept < cost, axis=1)):
-            front.append(int(index))
-            kept = np.vstack([kept, cost])
-    return front
+    """Indices of the rows on the front of these objectives, by the first of them (see explore.pareto.front_indices)."""
+    if not rows:
+        return []
+    return front_indices(np.array([[row[o] for o in objectives] for row in rows], dtype=float))
 
 
 def knee(points: Sequence[tuple[float, float]]) -> int | None:
     """Index of the knee of a two-objective front: the point farthest below the chord between its ends.
 
     Both objectives are taken as logarithms scaled to 0..1 between the ends, so that units do not matter. None where
-    fewer than three distinct points, a value that is not positive, or no point below the chord leaves no knee to speak of.
+    fewer than three distinct points, a value that is not positive, or no point below the chord leaves no knee.
     """
     if len(set(points)) < 3 or any(v <= 0 for point in points for v in point):
         return None
@@ -137,7 +126,7 @@ def choose(done: Sequence[Row]) -> list[Chosen]:
         roles.setdefault(front[at_knee], []).append("knee")
     best("smallest", "area_um2", "latency_ns", "energy_pj")
     best("least energy", "energy_pj", "latency_ns", "area_um2")
-    best("least energy x delay", "edp", "latency_ns", "area_um2")
+    best("least energy × delay", "edp", "latency_ns", "area_um2")
     by_latency = sorted(roles, key=lambda i: (tuple(done[i][o] for o in OBJECTIVES), i))
     return [Chosen("ABCDEFGH"[n], tuple(roles[i]), done[i]) for n, i in enumerate(by_latency)]
 
@@ -158,18 +147,21 @@ def failures(study: Study) -> list[Failure]:
         causes.setdefault(re.sub(r"\d+", "#", str(row["failure"])), []).append(row)
     found = []
     for rows in causes.values():
-        common = {
-            name: rows[0]["point"].get(name)
-            for name in study.axes
-            if len({json.dumps(r["point"].get(name)) for r in rows}) == 1
-        }
+        _, common = split_axes(rows, study.axes)
         found.append(Failure(str(rows[0]["failure"]), len(rows), common if len(rows) > 1 else {}))
     return sorted(found, key=lambda f: (-f.n_points, f.example))
 
 
-def describe(row: Row, names: Iterable[str]) -> str:
-    """The parameters `names` of a row's point on one line: "array_rows 16, dataflow weight_stationary"."""
-    return ", ".join(f"{name} {row['point'].get(name)}" for name in names)
+def split_axes(rows: Sequence[Row], axes: Iterable[str]) -> tuple[list[str], dict[str, Any]]:
+    """(axes in which `rows` differ, value of each axis in which they do not)."""
+    differing, common = [], {}
+    for axis in axes:
+        values = {json.dumps(row["point"].get(axis), sort_keys=True) for row in rows}
+        if len(values) > 1:
+            differing.append(axis)
+        else:
+            common[axis] = rows[0]["point"].get(axis)
+    return differing, common
 
 
 def layer_total(layer: Mapping[str, Any], key: str) -> float:
@@ -182,7 +174,7 @@ def _objective(row: Row, name: str) -> float:
 
 
 def _canonical(row: Row) -> str:
-    return json.dumps(row, sort_keys=True, default=str)
+    return json.dumps(row["point"], sort_keys=True, default=str)
 
 
 def _value_order(value: Any) -> tuple[int, float, str]:

@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, Formatter, LogLocator, MaxNLocator, NullLocator
 
 from reports.units import plain
 
@@ -32,7 +33,8 @@ _VARIABLES = {
     INK: "ink", MUTED: "muted", GRID: "grid", FAINT: "faint", PAPER: "paper", SLATE: "slate", BLUE: "blue",
     SKY: "sky", GREEN: "green", ORANGE: "orange", VERMILLION: "vermillion", PINK: "pink",
 }  # fmt: skip
-_SETTINGS = {
+_DECIMALS = re.compile(r"(\.\d\d)\d+")  # a hundredth of a point is enough on paper and halves the file
+_SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so layouts are the same on every machine
     "font.size": FONT_POINTS,
     "text.color": INK,
@@ -99,6 +101,24 @@ def is_wide(values: Sequence[float]) -> bool:
     return bool(values) and min(values) > 0 and max(values) >= 10 * min(values)
 
 
+class PlainTicks(Formatter):
+    """Plain numbers without exponents; on a linear axis all with as many decimals as the finest needs."""
+
+    def __init__(self, *, same_decimals: bool) -> None:
+        self._same_decimals = same_decimals
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return plain(x)
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        """The labels of all ticks of an axis."""
+        labels = [plain(value) for value in values]
+        if not self._same_decimals:
+            return labels
+        n_decimals = max((len(label.partition(".")[2]) for label in labels), default=0)
+        return [f"{value:,.{n_decimals}f}" for value in values]
+
+
 def scale_axis(axes: Axes, which: str, values: Sequence[float]) -> None:
     """Linear or logarithmic by the range of `values`, with a margin, plain numbers at the ticks and a thin grid."""
     axis = axes.xaxis if which == "x" else axes.yaxis
@@ -114,8 +134,8 @@ def scale_axis(axes: Axes, which: str, values: Sequence[float]) -> None:
     else:
         margin = (high - low) * 0.08 or abs(high) * 0.5 or 1.0
         set_limits(max(low - margin, 0) if low >= 0 else low - margin, high + margin)
-        axis.set_major_locator(MaxNLocator(6))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_formatter(PlainTicks(same_decimals=not is_wide(values)))
     axis.grid(True)
 
 
@@ -141,13 +161,13 @@ def legend(figure: Figure, axes: Axes) -> None:
     figure.legend([handles[i] for i in order], [labels[i] for i in order], loc="outside upper left", ncols=n_columns)
 
 
-def badge_points(axes: Axes, xs: Sequence[float], ys: Sequence[float], letters: Sequence[str]) -> None:
+def badge_points(figure: Figure, axes: Axes, xs: Sequence[float], ys: Sequence[float], letters: Sequence[str]) -> None:
     """Letters beside points, each in the first direction in which it meets no other badge and no other point.
 
     Call it when the limits of the axes are set: directions are tried in units of the paper.
     """
-    axes.figure.draw_without_rendering()
-    scale = axes.figure.dpi / 72
+    figure.draw_without_rendering()
+    scale = figure.dpi / 72
     spots = [tuple(axes.transData.transform(xy) / scale) for xy in zip(xs, ys, strict=True)]
     box = axes.get_window_extent()
     taken = list(spots)
@@ -160,9 +180,7 @@ def badge_points(axes: Axes, xs: Sequence[float], ys: Sequence[float], letters: 
 
         def clearance(offset: tuple[float, float], spot: tuple[float, ...] = spot) -> float:
             at = (spot[0] + offset[0], spot[1] + offset[1])
-            inside = min(
-                at[0] - box.x0 / scale, box.x1 / scale - at[0], at[1] - box.y0 / scale, box.y1 / scale - at[1]
-            )
+            inside = min(at[0] - box.x0 / scale, box.x1 / scale - at[0], at[1] - box.y0 / scale, box.y1 / scale - at[1])
             others = [((at[0] - t[0]) ** 2 + (at[1] - t[1]) ** 2) ** 0.5 for t in taken if t != spot]
             return min([inside + 6, *others])
 
@@ -189,7 +207,8 @@ def svg_text(figure: Figure) -> str:
     buffer = io.StringIO()
     with house_style():
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return re.sub(r"<metadata>.*?</metadata>\s*", "", buffer.getvalue(), flags=re.DOTALL)
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", buffer.getvalue(), flags=re.DOTALL)
+    return re.sub(r'\b(?:d|x|y|transform)="[^"]*"', lambda match: _DECIMALS.sub(r"\1", match[0]), text)
 
 
 def write_png(figure: Figure, path: Path) -> None:
@@ -199,8 +218,9 @@ def write_png(figure: Figure, path: Path) -> None:
 
 
 def inline_svg(svg: str, prefix: str, label: str) -> str:
-    """SVG to put inside HTML: ids made unique by `prefix`, house colours as CSS variables, `label` for screen readers."""
+    """SVG for inside HTML: ids made unique by `prefix`, house colours as CSS variables, `label` for screen readers."""
     body = svg[svg.index("<svg") :]
+    body = re.sub(r"<style.*?</style>", "", body, flags=re.DOTALL)  # the page has it
     body = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', body)
     body = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{prefix}-\1"', body)
     body = re.sub(r'xlink:href="data:', 'href="data:', body)

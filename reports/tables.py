@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reports.study import Row, layer_total
-from reports.units import digits, parameter, percent, quantity
+from reports.units import digits, listing, parameter, percent, quantity
+
+if TYPE_CHECKING:
+    from explore.verify import CaseResult
 
 
 class Cell(NamedTuple):
@@ -54,31 +57,33 @@ def cell(value: Any, text: str | None = None) -> Cell:
     return Cell(shown, float(value) if isinstance(value, int | float) else str(value))
 
 
-def front_table(rows: Sequence[Row], axes: Iterable[str], letters: Mapping[int, str] | None = None) -> Table:
-    """Points of a front: axis values, cycles, latency, area, energy, utilization, cycles over the roofline bound.
+def points_table(rows: Sequence[Row], axes: Iterable[str], names: Mapping[int, Sequence[str]] | None = None) -> Table:
+    """Points, one a line: latency, area, energy, utilization, cycles over the roofline bound, cycles, then `axes`.
 
-    `letters` (index of a row -> letter) adds a first column with the names of the chosen points.
+    `names` (index of a row -> letter and roles) puts the chosen points' names in front; rows without one stay nameless.
     """
     axes = list(axes)
-    named = [("", False)] if letters else []
-    measures = ("cycles", "latency", "area", "energy", "utilization", "cycles / bound")
-    columns = named + [(axis, _is_numeric(rows, axis)) for axis in axes] + [(m, True) for m in measures]
+    width = max((len(name) for name in names.values()), default=0) if names else 0
+    columns = [("", False), ("what it is", False)][:width] + [(m, True) for m in _MEASURES]
+    columns += [(axis, _is_numeric(rows, axis)) for axis in axes]
     body = []
     for index, row in enumerate(rows):
-        first = [cell(letters.get(index, ""))] if letters else []
-        body.append(first + [cell(row["point"].get(axis)) for axis in axes] + measure_cells(row))
+        named = [cell(text) for text in (names or {}).get(index, [""] * width)]
+        body.append(named + _measure_cells(row) + [cell(row["point"].get(axis)) for axis in axes])
     return make_table(columns, body)
 
 
-def measure_cells(row: Row) -> list[Cell]:
-    """Cycles, latency, area, energy, utilization and cycles over the roofline bound of a row that ran."""
+_MEASURES = ("latency", "area", "energy", "utilization", "cycles / bound", "cycles")
+
+
+def _measure_cells(row: Row) -> list[Cell]:
     return [
-        cell(row["cycles"]),
         cell(row["latency_ns"], quantity(row["latency_ns"], "ns")),
         cell(row["area_um2"], quantity(row["area_um2"], "um2")),
         cell(row["energy_pj"], quantity(row["energy_pj"], "pj")),
         cell(row["utilization"], percent(row["utilization"])),
         _over_bound(row),
+        cell(row["cycles"]),
     ]
 
 
@@ -130,37 +135,44 @@ def _is_numeric(rows: Sequence[Row], axis: str) -> bool:
     return bool(values) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
 
 
-def verification_table(cases: Iterable[Mapping[str, Any]]) -> Table:
-    """Simulator against RTL, one line a layer run.
-
-    Each case has `point` (text, or a dict of parameters), `layer`, `simulated_cycles`, `rtl_cycles` (None where the RTL
-    did not finish), `outputs_equal`, `activity_equal`. The last column says "equal" or names everything that differs.
-    """
+def verification_table(results: Iterable[CaseResult]) -> Table:
+    """Simulator against RTL, one line a layer run; the last column says "equal" or names everything that differs."""
     columns = [
-        ("point", False), ("layer", False), ("simulated cycles", True), ("RTL cycles", True), ("outputs", False),
-        ("activity", False), ("verdict", False),
+        ("point", True), ("layer", False), ("tiles", True), ("outputs", True), ("simulated cycles", True),
+        ("RTL cycles", True), ("verdict", False),
     ]  # fmt: skip
-    return make_table(columns, map(_case_cells, cases))
+    return make_table(columns, map(_case_cells, results))
 
 
-def _case_cells(case: Mapping[str, Any]) -> list[Cell]:
-    point, simulated, rtl = case["point"], case["simulated_cycles"], case["rtl_cycles"]
-    shown = point if isinstance(point, str) else " ".join(f"{k}={parameter(v)}" for k, v in point.items())
+def _case_cells(result: CaseResult) -> list[Cell]:
     checks = {
-        "cycles": simulated == rtl,
-        "outputs": bool(case["outputs_equal"]),
-        "activity": bool(case["activity_equal"]),
+        "cycles": result.simulated_cycles == result.rtl_cycles,
+        "outputs": result.outputs_equal,
+        "activity": result.activity_equal,
     }
     differing = [name for name, equal in checks.items() if not equal]
     return [
-        cell(shown),
-        cell(case["layer"]),
-        cell(simulated),
-        cell(rtl) if rtl is not None else Cell("-", -1.0),
-        cell("equal" if checks["outputs"] else "DIFFER"),
-        cell("equal" if checks["activity"] else "DIFFER"),
-        cell(f"DIFFERS: {', '.join(differing)}" if differing else "equal"),
+        cell(result.point),
+        cell(result.layer),
+        cell(result.n_tiles),
+        cell(result.n_outputs),
+        cell(result.simulated_cycles),
+        cell(result.rtl_cycles),
+        cell(f"DIFFERS in {listing(differing)}" if differing else "equal"),
     ]
+
+
+def verified_points_table(results: Iterable[CaseResult]) -> Table:
+    """The machines of a verification: their number in it, layers run, and the parameters in which they differ."""
+    results = list(results)
+    designs = {result.point: result.design for result in results}
+    names = list(next(iter(designs.values()))) if designs else []
+    axes = [name for name in names if len({str(design[name]) for design in designs.values()}) > 1]
+    columns = [("point", True), ("layers", True), *((axis, False) for axis in axes)]
+    counts = {point: sum(result.point == point for result in results) for point in designs}
+    return make_table(
+        columns, ([cell(p), cell(counts[p]), *(cell(design[axis]) for axis in axes)] for p, design in designs.items())
+    )
 
 
 def synthesis_table(model: Mapping[str, float], synthesized: Mapping[str, float], unit: str = "NAND2") -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 
@@ -67,8 +67,8 @@ def percent(share: float) -> str:
 
 
 def ratio(larger: float, smaller: float) -> str:
-    """How many times `larger` is `smaller`: "3.4x"; "inf" where `smaller` is 0."""
-    return f"{digits(larger / smaller)}x" if smaller else "inf"
+    """How many times `larger` is `smaller`: "3.40×"; "inf" where `smaller` is 0."""
+    return f"{digits(larger / smaller)}×" if smaller else "inf"
 
 
 def parameter(value: object) -> str:
@@ -78,6 +78,11 @@ def parameter(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return str(value)
+
+
+def settings(parameters: Mapping[str, object]) -> str:
+    """Parameters on one line: "array_rows 16, dataflow weight_stationary"."""
+    return ", ".join(f"{name} {parameter(value)}" for name, value in parameters.items())
 
 
 def listing(items: Iterable[str], last: str = "and") -> str:

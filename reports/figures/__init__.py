@@ -1,1 +1,1 @@
-"""One module a figure: a pure data function with a NamedTuple, a thin drawing function, and a takeaway from the data."""
+"""One module a figure: a pure data function (NamedTuple), a thin drawing function, a takeaway computed from the data."""

@@ -22,7 +22,7 @@ class Cell(NamedTuple):
 
 
 class HeatMapData(NamedTuple):
-    """`cells[rows, cols]` for the sizes that ran; `failed` are sizes that were tried and at which every point failed."""
+    """`cells[rows, cols]` for the sizes that ran; `failed` are sizes at which every point failed."""
 
     rows: list[int]
     cols: list[int]
@@ -59,8 +59,8 @@ def takeaway(data: HeatMapData) -> str:
     ordered = sorted(data.cells, key=lambda size: (-data.cells[size].best, size))
     (r1, c1), (r0, c0) = ordered[0], ordered[-1]
     return (
-        f"A {r1} x {c1} array can be kept {percent(data.cells[r1, c1].best)} busy; the best point with "
-        f"{r0} x {c0} reaches {percent(data.cells[r0, c0].best)}."
+        f"A {r1} × {c1} array can be kept {percent(data.cells[r1, c1].best)} busy; the best point with "
+        f"{r0} × {c0} reaches {percent(data.cells[r0, c0].best)}."
     )
 
 
@@ -79,7 +79,7 @@ def draw(data: HeatMapData) -> Figure:
             axes.text(x, y - 0.06, small, ha="center", va="top", color=text, size=style.FONT_POINTS - 2)
     for rows, cols in data.failed:
         x, y = data.cols.index(cols), data.rows.index(rows)
-        axes.text(x, y, "x", ha="center", va="center", color=style.MUTED)
+        axes.text(x, y, "×", ha="center", va="center", color=style.MUTED)
     axes.set_xlim(-0.55, len(data.cols) - 0.45)
     axes.set_ylim(-0.55, len(data.rows) - 0.45)
     style.categories(axes, "x", [str(c) for c in data.cols])

@@ -45,7 +45,7 @@ def layers_data(row: Row) -> LayersData | None:
 def layer_label(layer: Mapping[str, Any]) -> str:
     """The layer's name, with its number of repeats where it stands for several."""
     repeat = int(layer.get("repeat") or 1)
-    return f"{layer['name']} x{repeat}" if repeat > 1 else str(layer["name"])
+    return f"{layer['name']} ×{repeat}" if repeat > 1 else str(layer["name"])
 
 
 def _longest(layers: list[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:

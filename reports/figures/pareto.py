@@ -29,7 +29,7 @@ class ParetoData(NamedTuple):
 
 
 def pareto_data(done: Sequence[Row], chosen: Sequence[Chosen], *, x: str, y: str) -> ParetoData | None:
-    """The points of a two-objective plot (keys of `AXES`); None for fewer than two points: there is no trade to show."""
+    """The points of a two-objective plot (keys of `AXES`); None for fewer than two points: no trade to show."""
     if len(done) < 2:
         return None
     (x_name, x_stored), (y_name, y_stored) = AXES[x], AXES[y]
@@ -78,7 +78,8 @@ def draw(data: ParetoData) -> Figure:
     style.scale_axis(axes, "y", [y for _, y in every])
     if data.dominated:
         axes.scatter(
-            *zip(*data.dominated, strict=True),
+            [x for x, _ in data.dominated],
+            [y for _, y in data.dominated],
             s=7,
             color=style.FAINT,
             linewidths=0,
@@ -91,8 +92,8 @@ def draw(data: ParetoData) -> Figure:
     on_front = set(data.front)
     beside = [(x, y) for _, x, y in data.marks if (x, y) not in on_front]
     if beside:  # chosen for the third objective
-        axes.scatter(*zip(*beside, strict=True), s=14, color=style.INK, zorder=4, linewidths=0)
-    style.badge_points(axes, [m[1] for m in data.marks], [m[2] for m in data.marks], [m[0] for m in data.marks])
+        axes.scatter([x for x, _ in beside], [y for _, y in beside], s=14, color=style.INK, zorder=4, linewidths=0)
+    style.badge_points(figure, axes, [m[1] for m in data.marks], [m[2] for m in data.marks], [m[0] for m in data.marks])
     axes.set_xlabel(f"{data.x_name} ({data.x_unit.label})")
     axes.set_ylabel(f"{data.y_name} ({data.y_unit.label})")
     return figure

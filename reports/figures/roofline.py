@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import style
@@ -119,7 +120,7 @@ def draw(data: RooflineData) -> Figure:
                 [layer.intensity for layer in layers], [layer.macs_per_cycle for layer in layers], s=sizes,
                 color=colour, alpha=0.85, edgecolors=style.PAPER, linewidths=0.5, zorder=4,
             )  # fmt: skip
-    _name_layers(axes, data.layers)
+    _name_layers(figure, axes, data.layers)
     axes.set_xlabel("Arithmetic intensity (MAC / DRAM byte)")
     axes.set_ylabel("Performance (MAC / cycle)")
     if own is not None:
@@ -146,10 +147,10 @@ def _by_peak(roofs: Sequence[Roof]) -> list[tuple[float, str]]:
     return sorted(peaks.items())
 
 
-def _name_layers(axes: style.Axes, layers: Sequence[LayerPoint]) -> None:
+def _name_layers(figure: Figure, axes: Axes, layers: Sequence[LayerPoint]) -> None:
     """Name the three longest layers, one below the other under their markers, where no roof can pass."""
-    axes.figure.draw_without_rendering()
-    scale = axes.figure.dpi / 72
+    figure.draw_without_rendering()
+    scale = figure.dpi / 72
     longest = sorted(layers, key=lambda la: (-la.share, la.name))[:3]
     spots = [axes.transData.transform((layer.intensity, layer.macs_per_cycle)) / scale for layer in longest]
     _, y_floor = axes.transAxes.transform((0, 0)) / scale
@@ -168,6 +169,7 @@ def _name_layers(axes: style.Axes, layers: Sequence[LayerPoint]) -> None:
             text, (layer.intensity, layer.macs_per_cycle), xytext=(-6 if to_left else 6, target - y),
             textcoords="offset points", ha="right" if to_left else "left", va="center",
             size=style.FONT_POINTS - 1, color=style.INK, zorder=5,
+            bbox={"facecolor": style.PAPER, "alpha": 0.85, "pad": 0.8, "edgecolor": "none"},
             arrowprops={"arrowstyle": "-", "color": style.MUTED, "linewidth": 0.6, "shrinkA": 1, "shrinkB": 3,
                         "relpos": (1 if to_left else 0, 0.5)},
         )  # fmt: skip

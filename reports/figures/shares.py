@@ -29,7 +29,7 @@ def shares_data(chosen: Sequence[Chosen], breakdown: str, total: str | None = No
     """Shares of `row[breakdown]` (a dict part -> amount); None where no chosen point has one.
 
     `total` is the row's key whose value is written at the end of the bar, with the unit of its suffix; without it the
-    sum of the breakdown is, in the unit of the breakdown's own suffix. Parts beyond the largest are added up as "other".
+    sum of the breakdown is, in the unit of the breakdown's own suffix. Parts beyond the largest become "other".
     """
     points = [c for c in chosen if c.row.get(breakdown)]
     if not points:

@@ -12,11 +12,11 @@ from reports import style
 from reports.study import Row
 from reports.units import percent
 
-_MOST_COLUMNS = 240  # beyond, neighbours in rank are averaged
+_MOST_COLUMNS = 120  # beyond, neighbours in rank are averaged
 
 
 class StallsData(NamedTuple):
-    """`shares[phase, column]` of one; columns are points by falling share of computing, or means over neighbours where many."""
+    """`shares[phase, column]` of one; columns are points by falling share of computing (means of neighbours where many)."""
 
     phases: list[str]
     shares: np.ndarray
