@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib
 from collections.abc import Sequence
@@ -125,6 +126,8 @@ def _layer(layer: LayerRun) -> Row:
         "roofline_cycles": int(layer.roofline_cycles),
         "n_macs": int(layer.n_macs),
         "utilization": float(layer.utilization),
+        "activity": _integers(layer.activity),
+        "tiling": layer.tiling if layer.tiling is None else dataclasses.asdict(layer.tiling),
     }
 
 

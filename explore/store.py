@@ -7,10 +7,8 @@ The bulky `layers` of a row lie beside it and are read only where they are asked
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
-import os
 import sqlite3
 import time
 import zlib
@@ -45,6 +43,12 @@ def point_key(family: str, point: Mapping[str, Any], workload_digest: str, model
     """Content hash of what determines a result: design point, workload and model version."""
     text = json.dumps([family, sorted(point.items()), workload_digest, model_version], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def key_of(row: Mapping[str, Any]) -> str:
+    """The key of a row."""
+    version = f"{row['model_version']}/{row['scaling']}"
+    return point_key(row["family"], row["point"], row["workload_digest"], version)
 
 
 class Store:
@@ -186,66 +190,6 @@ class Store:
                 f"{self.path}: wanted a results store that can be read and written, got: {reason}; "
                 f"check disk and permissions or name a new file"
             ) from error
-
-
-def export_csv(rows: Sequence[Row], path: str | Path) -> None:
-    """Write rows as CSV, one line a row: scalars, design parameters, and breakdowns as `energy_pj.pe` columns."""
-    table = _flat_table(rows)
-    _write_whole(path, lambda part: _write_csv(table, part))
-
-
-def export_parquet(rows: Sequence[Row], path: str | Path) -> None:
-    """Write the columns of `export_csv` as Parquet. InputError where the `parquet` extra (duckdb) is not installed."""
-    try:
-        import duckdb
-    except ImportError as error:
-        raise InputError(f"{path}: wanted the package duckdb to write Parquet, got none; pip install duckdb") from error
-
-    def write(part: Path) -> None:
-        lines = part.with_suffix(".csv")
-        _write_csv(_flat_table(rows), lines)
-        source, target = (str(p).replace("'", "''") for p in (lines, part))
-        try:
-            duckdb.sql(f"COPY (SELECT * FROM read_csv('{source}', sample_size=-1)) TO '{target}' (FORMAT parquet)")
-        finally:
-            lines.unlink(missing_ok=True)
-
-    _write_whole(path, write)
-
-
-def _write_whole(path: str | Path, write: Any) -> None:
-    """Write beside the target, then rename: a reader never sees half a file."""
-    target = Path(path)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        write(part)
-        os.replace(part, target)
-    except OSError as error:
-        raise InputError(f"{path}: wanted a place to write to, got: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _write_csv(table: list[dict[str, Any]], path: Path) -> None:
-    columns = list(dict.fromkeys(column for row in table for column in row))
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, restval="")
-        writer.writeheader()
-        writer.writerows(table)
-
-
-def _flat_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    return [dict(_flat(row)) for row in rows]
-
-
-def _flat(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Scalars as they are, parameters by their own name, breakdowns as `name.slice`; lists (layers) left out."""
-    for name, value in row.items():
-        if isinstance(value, Mapping):
-            prefix = "" if name == "point" else f"{name}."
-            yield from ((prefix + key, inner) for key, inner in value.items())
-        elif not isinstance(value, (list, tuple)):
-            yield name, value
 
 
 _LAYERS = {True: "layers", False: "NULL"}  # the column to select

@@ -1,0 +1,68 @@
+"""Lockstep: design-space exploration of accelerators, with RTL that is shown to agree with its simulator.
+
+    import lockstep
+    row = lockstep.simulate("tensor", workload="digits_cnn", array_rows=8)
+    found = lockstep.sweep("tensor", workload="digits_cnn")
+    pandas.DataFrame(lockstep.flat_table(found.rows))
+
+Names are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from designs.errors import DesignError, InputError
+    from designs.space import Space, load_space
+    from explore.export import flat_table
+    from explore.sweep import SweepResult
+    from lockstep.api import report, rtl, simulate, sweep, synth, trace, verify
+    from workloads.load import Workload, load_workload
+
+_HOME = {
+    "DesignError": "designs.errors",
+    "InputError": "designs.errors",
+    "Space": "designs.space",
+    "SweepResult": "explore.sweep",
+    "Workload": "workloads.load",
+    "flat_table": "explore.export",
+    "load_space": "designs.space",
+    "load_workload": "workloads.load",
+    "report": "lockstep.api",
+    "rtl": "lockstep.api",
+    "simulate": "lockstep.api",
+    "sweep": "lockstep.api",
+    "synth": "lockstep.api",
+    "trace": "lockstep.api",
+    "verify": "lockstep.api",
+}
+
+__all__ = [
+    "DesignError",
+    "InputError",
+    "Space",
+    "SweepResult",
+    "Workload",
+    "flat_table",
+    "load_space",
+    "load_workload",
+    "report",
+    "rtl",
+    "simulate",
+    "sweep",
+    "synth",
+    "trace",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'lockstep' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,275 @@
+"""The public Python API: what the command line does, as functions that return plain data.
+
+Everything that is given by name may also be given as the object: a space as `Space`, a workload as `Workload`.
+Bad input raises InputError with a message of one line.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from designs.errors import InputError
+from designs.fields import Value
+from designs.space import Point, Space, load_space
+
+if TYPE_CHECKING:
+    from designs.technology import Scaling
+    from explore.store import Store
+    from explore.sweep import SweepResult
+    from explore.verify import Verification
+    from workloads.load import Workload
+
+Row: TypeAlias = dict[str, Any]
+SpaceLike: TypeAlias = Space | str | Path
+WorkloadLike: TypeAlias = "Workload | str | Path | None"
+
+
+def simulate(
+    space: SpaceLike,
+    workload: WorkloadLike = None,
+    *,
+    scaling: Scaling = "stillmaker_baas",
+    **parameters: Value,
+) -> Row:
+    """One result row, with its layers. `parameters` pin axes; axes left open take the first values that can be built.
+
+    `workload` is the space's own where None. Raises InputError where the point cannot be built or a layer does not fit.
+    """
+    from explore.evaluate import evaluate
+
+    chosen = pinned(space, parameters)
+    loaded = workload_of(chosen, workload)
+    row = evaluate(chosen.family, [chosen.first_point()], loaded, space=chosen.name, scaling=scaling)[0]
+    if row["failure"] is not None:
+        raise InputError(f"{chosen.name} on {loaded.name}: {row['failure']}")
+    return row
+
+
+def sweep(
+    space: SpaceLike,
+    workload: WorkloadLike = None,
+    *,
+    store: str | Path | None = None,
+    workers: int | None = None,
+    limit: int | None = None,
+    progress: bool = False,
+    scaling: Scaling = "stillmaker_baas",
+    **parameters: Value,
+) -> SweepResult:
+    """Simulate every buildable point of a space; see `explore.sweep.sweep`. `store` is a file that keeps them."""
+    from explore.store import Store
+    from explore.sweep import sweep as run
+
+    chosen = pinned(space, parameters)
+    loaded = workload_of(chosen, workload)
+    if store is None:
+        return run(chosen, loaded, None, workers, limit, progress, scaling)
+    with Store(store) as opened:
+        return run(chosen, loaded, opened, workers, limit, progress, scaling)
+
+
+def verify(
+    space: SpaceLike,
+    *,
+    points: int = 10,
+    seed: int = 0,
+    workers: int | None = None,
+    simulator: str | None = None,
+    waves_dir: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    **parameters: Value,
+) -> Verification:
+    """Compare simulator and RTL on random points of a space; see `explore.verify.verify`."""
+    from explore.verify import verify as run
+
+    return run(
+        pinned(space, parameters),
+        points=points,
+        seed=seed,
+        workers=workers,
+        simulator=simulator,
+        waves_dir=None if waves_dir is None else Path(waves_dir),
+        progress=progress,
+    )
+
+
+def rtl(space: SpaceLike, directory: str | Path, **parameters: Value) -> list[Path]:
+    """Write the Verilog of one point, and `design.json` that says which, into a folder; the paths written.
+
+    The same design gives the same files byte for byte.
+    """
+    chosen = pinned(space, parameters)
+    point = chosen.first_point()
+    top, verilog = _verilog(chosen, point)
+    described = {"family": chosen.family, "top": top, "design": point}
+    texts = {f"{top}.v": verilog, "design.json": json.dumps(described, indent=2) + "\n"}
+    folder = Path(directory)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{directory}: wanted a folder to write to, got: {error.strerror}; name another -o") from error
+    return [folder / name for name in texts]
+
+
+def synth(
+    space: SpaceLike, *, target: str = "gates", liberty: str | Path | None = None, **parameters: Value
+) -> dict[str, Any]:
+    """Synthesize one point with yosys and set it beside the area model: `model`, `synthesized`, `error`.
+
+    `error` is model / synthesized - 1, for each quantity that both tell: NAND2 equivalents of the logic (`logic_um2`
+    with a liberty file) and memory bits; empty for FPGA targets, which the model does not price.
+    """
+    from hw.synthesis import synthesize
+
+    chosen = pinned(space, parameters)
+    point = chosen.first_point()
+    top, verilog = _verilog(chosen, point)
+    found = synthesize(verilog, top, target=target, liberty=None if liberty is None else Path(liberty))  # type: ignore[arg-type]
+    counted = {
+        "nand2": found.gate_equivalents,
+        "logic_um2": found.area_um2,
+        "memory_bits": found.memory_bits if target == "gates" else None,
+        "flip_flops": found.flip_flops,
+        "luts": found.luts,
+        "dsps": found.dsps,
+        "brams": found.brams,
+    }
+    synthesized = {name: value for name, value in counted.items() if value is not None}
+    model = _model_size(chosen, point)
+    return {
+        "family": chosen.family,
+        "point": point,
+        "target": target,
+        "tool": found.tool,
+        "model": model,
+        "synthesized": synthesized,
+        "error": {name: model[name] / synthesized[name] - 1 for name in model if synthesized.get(name)},
+    }
+
+
+def trace(file: str | Path, output: str | Path, *, bind: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """Import a quantized ONNX model and write it as a graph file that every command takes as workload.
+
+    `bind` gives dynamic dimensions their size. Raises InputError, naming node and op, for what cannot be imported.
+    """
+    from workloads.files import save_graph
+    from workloads.importers.onnx import import_onnx
+    from workloads.load import load_workload
+
+    graph = import_onnx(file, bind=dict(bind or {}))
+    save_graph(graph, output)
+    loaded = load_workload(str(output))
+    return {
+        "output": str(output),
+        "workload": loaded.name,
+        "digest": loaded.digest,
+        "n_ops": len(graph.ops),
+        "n_layers": len(loaded.layers),
+        "n_macs": sum(layer.n_macs * layer.repeat for layer in loaded.layers),
+        "n_weights": sum(layer.n_weights * layer.repeat for layer in loaded.layers),
+    }
+
+
+def report(
+    store: str | Path, directory: str | Path, *, parquet: bool = False, command: str = "lockstep report"
+) -> list[Path]:
+    """Write the page, its figures and `points.csv` of everything in a store; the paths of page and tables.
+
+    `parquet` adds `points.parquet` and needs the extra of that name; `command` is shown on the page.
+    """
+    from explore.export import export_parquet
+    from explore.store import Store
+
+    with Store(store, must_exist=True) as opened:
+        rows = opened.rows()
+        if not rows:
+            raise InputError(
+                f"{store}: wanted a store with results, got an empty one; `lockstep sweep --store` fills it"
+            )
+        written = _write_page(rows, opened, directory, command)
+    if parquet:
+        written.append(Path(directory) / "points.parquet")
+        export_parquet(rows, written[-1])
+    return written
+
+
+def pinned(space: SpaceLike, parameters: Mapping[str, str | Value]) -> Space:
+    """The space of a name or path with parameters fixed."""
+    loaded = space if isinstance(space, Space) else load_space(space)
+    return loaded.pin(parameters) if parameters else loaded
+
+
+def workload_of(space: Space, workload: WorkloadLike) -> Workload:
+    """The workload of a name or path; the space's own where None."""
+    from workloads.load import Workload, load_workload
+
+    if isinstance(workload, Workload):
+        return workload
+    name = workload if workload is not None else space.workload
+    if name is None:
+        raise InputError(f"{space.name}: wanted a workload, got none; give --workload, or 'workload:' in the file")
+    return load_workload(str(name))
+
+
+def write_page(rows: list[Row], store: str | Path, directory: str | Path, command: str) -> list[Path]:
+    """Write the page of some rows of a store; see `report`."""
+    from explore.store import Store
+
+    with Store(store, must_exist=True) as opened:
+        return _write_page(rows, opened, directory, command)
+
+
+def _write_page(rows: list[Row], store: Store, directory: str | Path, command: str) -> list[Path]:
+    from reports.page import write_report
+
+    spaces = sorted({f"{row['space']} on {row['workload']}" for row in rows})
+    title = ", ".join(spaces[:3]) + (", ..." if len(spaces) > 3 else "")
+    try:
+        page = write_report(_with_layers(rows, store), directory, title=title, command=command, store_path=store.path)
+    except OSError as error:
+        raise InputError(f"{directory}: wanted a folder to write to, got: {error.strerror}; name another") from error
+    return [page, page.with_name("points.csv")]
+
+
+def _with_layers(rows: list[Row], store: Store) -> list[Row]:
+    """Rows, those that a page may show layer by layer (on a front) with their layers: all would not fit in memory."""
+    from explore.store import key_of
+    from reports.study import OBJECTIVES, pareto_front, studies
+
+    shown: set[str] = set()
+    for study in studies(rows):
+        for objectives in (OBJECTIVES, ("area_um2", "latency_ns"), ("energy_pj", "latency_ns")):
+            shown |= {key_of(study.done[index]) for index in pareto_front(study.done, objectives)}
+    detailed = store.get(sorted(shown), layers=True)
+    return [row | {"layers": detailed[key]["layers"]} if (key := key_of(row)) in detailed else row for row in rows]
+
+
+def _verilog(space: Space, point: Point) -> tuple[str, str]:
+    """(top module, Verilog) of a point."""
+    from hw.verilog import emit_verilog
+
+    module = importlib.import_module(f"hw.families.{space.family}")
+    top = f"lockstep_{space.family}"
+    return top, emit_verilog(module.build(space.design(point)), top=top)
+
+
+def _model_size(space: Space, point: Point) -> dict[str, float]:
+    from designs.technology import load_technology
+    from explore.evaluate import simulator
+    from sim.cost import nand2_equivalents
+
+    design = space.design(point)
+    technology = load_technology(design.node_nm)
+    parts = [part for parts in simulator(space.family).inventory(design).values() for part in parts]
+    nand2 = sum(p.count * nand2_equivalents(p, technology) for p in parts if p.kind not in ("sram", "dram"))
+    return {
+        "nand2": nand2,
+        "logic_um2": nand2 * technology.nand2_um2,
+        "memory_bits": sum(part.count * part.bits * part.words for part in parts if part.kind == "sram"),
+    }

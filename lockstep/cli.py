@@ -1,0 +1,318 @@
+"""The command line: reads arguments, calls the API, prints. Exit codes: 0 good, 1 a check failed, 2 bad input.
+
+Results go to stdout; progress and errors to stderr. With `--json`, stdout carries one JSON document and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from designs.errors import InputError
+
+if TYPE_CHECKING:
+    from designs.space import Space
+
+app = typer.Typer(
+    name="lockstep",
+    help="Explore accelerator designs: exact cycles for every point, and RTL that is shown to agree.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SpaceArgument = Annotated[
+    str, typer.Argument(metavar="SPACE", help="Design space: a .yaml file or its name, as tensor.")
+]
+WorkloadOption = Annotated[
+    str | None,
+    typer.Option(
+        "--workload", "-w", help="digits_cnn, resnet50, gemm:64x128x96, ..., or a path; default: the space's own."
+    ),
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Pin a parameter; repeat for more.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+ScalingOption = Annotated[
+    Literal["stillmaker_baas", "whole_operation"], typer.Option(help="How energies scale from 45 nm to other nodes.")
+]
+WorkersOption = Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")]
+
+
+@app.command(epilog="Example: lockstep simulate tensor --workload digits_cnn --set array_rows=8 --set array_cols=8")
+def simulate(
+    space: SpaceArgument,
+    workload: WorkloadOption = None,
+    set_: SetOption = None,
+    scaling: ScalingOption = "stillmaker_baas",
+    timeline: Annotated[Path | None, typer.Option(help="Also write the run as Chrome/Perfetto trace JSON.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Simulate one design point: cycles by layer and cause, latency, area, energy.
+
+    Axes that are not pinned take the first values that can be built.
+    """
+    from lockstep import api, show
+
+    chosen = _space(space, set_)
+    loaded = api.workload_of(chosen, workload)
+    row = api.simulate(chosen, loaded, scaling=scaling)
+    if timeline is not None:
+        api.write_timeline(chosen, loaded, timeline)
+    _note_open_axes(chosen)
+    _print(row, json_, lambda: show.simulation(row))
+
+
+@app.command(epilog="Example: lockstep sweep designs/tensor.yaml --workload digits_cnn --store results.sqlite")
+def sweep(
+    space: SpaceArgument,
+    workload: WorkloadOption = None,
+    set_: SetOption = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Results store, made or resumed; default: out/<space>/results.sqlite.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder of the page; default: out/<space>; with --json only where given.")
+    ] = None,
+    workers: WorkersOption = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N points that can be built.")] = None,
+    scaling: ScalingOption = "stillmaker_baas",
+    json_: JsonOption = False,
+) -> None:
+    """Simulate all points of a design space; print the Pareto front, keep a results store, write a page.
+
+    A sweep that was interrupted goes on where it stopped when it is run again.
+    """
+    from lockstep import api, show
+
+    chosen = _space(space, set_)
+    loaded = api.workload_of(chosen, workload)
+    folder = Path("out") / chosen.name
+    file = store if store is not None else folder / "results.sqlite"
+    _make_folder(file.parent)
+    found = api.sweep(
+        chosen,
+        loaded,
+        store=file,
+        workers=workers,
+        limit=limit,
+        progress=not json_ or sys.stderr.isatty(),
+        scaling=scaling,
+    )
+    page = report if report is not None or json_ else folder
+    if page is not None:
+        api.write_page(found.rows, file, page, _command_line())
+    document = {
+        "space": chosen.name,
+        "workload": loaded.name,
+        "store": str(file),
+        "points": found.points,
+        "computed": found.computed,
+        "cached": found.cached,
+        "failed": found.failed,
+        "refused": found.refused,
+        "seconds": found.seconds,
+        "objectives": list(chosen.minimize),
+        "pareto_front": found.pareto_front,
+    }
+    _print(document, json_, lambda: show.swept(chosen, loaded.name, found, file, page))
+
+
+@app.command(epilog="Example: lockstep rtl tensor --set array_rows=4 --set array_cols=4 -o rtl")
+def rtl(
+    space: SpaceArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")],
+    set_: SetOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Write the Verilog of one design point."""
+    from lockstep import api
+
+    chosen = _space(space, set_)
+    written = [str(path) for path in api.rtl(chosen, output)]
+    _note_open_axes(chosen)
+    _print({"files": written, "point": chosen.first_point()}, json_, lambda: "\n".join(written))
+
+
+@app.command(epilog="Example: lockstep verify designs/tensor.yaml --points 10 --seed 1")
+def verify(
+    space: SpaceArgument,
+    points: Annotated[int, typer.Option(min=1, help="Random design points.")] = 10,
+    seed: Annotated[int, typer.Option(help="Chooses points, layers and numbers; the same seed, the same cases.")] = 0,
+    set_: SetOption = None,
+    simulator: Annotated[str | None, typer.Option(help="icarus or verilator; default: what is installed.")] = None,
+    waves: Annotated[Path | None, typer.Option(help="Folder for the waveforms of points that differ.")] = None,
+    workers: WorkersOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Run random points and layers in simulator, interpreter and RTL; any difference exits with 1."""
+    from explore.progress import progress_for
+    from lockstep import api, show
+
+    chosen = _space(space, set_)
+    with progress_for(f"verify {chosen.name}", points, 0, wanted=not json_ or sys.stderr.isatty()) as shown:
+        found = api.verify(
+            chosen,
+            points=points,
+            seed=seed,
+            workers=workers,
+            simulator=simulator,
+            waves_dir=waves,
+            progress=lambda n_done, n_all: shown.advance(1),
+        )
+    _print(show.verification_document(found), json_, lambda: show.verification(found))
+    if found.differences:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: lockstep synth tensor --set array_rows=4 --set array_cols=4")
+def synth(
+    space: SpaceArgument,
+    set_: SetOption = None,
+    target: Annotated[
+        Literal["gates", "xilinx", "ecp5", "ice40"], typer.Option(help="Generic gates, or an FPGA family.")
+    ] = "gates",
+    liberty: Annotated[Path | None, typer.Option(help="Map to the cells of this liberty file.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Synthesize one design point with yosys, beside the area model."""
+    from lockstep import api, show
+
+    chosen = _space(space, set_)
+    found = api.synth(chosen, target=target, liberty=liberty)
+    _note_open_axes(chosen)
+    _print(found, json_, lambda: show.synthesis(found))
+
+
+@app.command(epilog="Example: lockstep report results.sqlite -o page")
+def report(
+    store: Annotated[Path, typer.Argument(metavar="STORE", help="Results store of a sweep.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")],
+    parquet: Annotated[bool, typer.Option("--parquet", help="Also results.parquet (needs duckdb).")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Write the page, figures and tables of a results store."""
+    from lockstep import api
+
+    written = [str(path) for path in api.report(store, output, parquet=parquet, command=_command_line())]
+    _print({"files": written}, json_, lambda: "\n".join(written))
+
+
+@app.command(epilog="Example: lockstep trace model.onnx -o model.npz --bind batch=1")
+def trace(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Quantized ONNX model (QDQ, QOperator or QONNX).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Graph file to write: .npz, or .json.")],
+    bind: Annotated[
+        list[str] | None, typer.Option("--bind", metavar="DIM=N", help="Size of a dynamic dimension.")
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Trace a quantized network into a workload that every command takes."""
+    from lockstep import api, show
+
+    found = api.trace(file, output, bind=_bindings(bind))
+    _print(found, json_, lambda: show.traced(found))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code. Bad input and wrong usage print one line on stderr and give 2."""
+    try:
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        code = app(args=given or ["--help"], prog_name="lockstep", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except InputError as error:
+        return _complain(str(error), 2)
+    except KeyboardInterrupt as error:
+        return _complain(str(error) or "interrupted", 130)
+    except typer.Abort:
+        return _complain("interrupted", 130)
+    except BrokenPipeError:  # `lockstep ... | head`: the reader has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        usage = _usage_message(error)
+        if usage is None:
+            raise
+        return _complain(usage, 2)
+
+
+def _usage_message(error: Exception) -> str | None:
+    """The message of a command line that typer could not read; None for any other error."""
+    message = getattr(error, "format_message", None)  # what typer's usage errors have in all versions
+    if message is None:
+        return None
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "lockstep"
+    return f"{message()} (see {command} --help)"
+
+
+def _complain(message: str, code: int) -> int:
+    print("lockstep: " + " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+def _print(document: Any, as_json: bool, text: Any) -> None:
+    if as_json:
+        print(json.dumps(document, allow_nan=False))
+    else:
+        print(text())
+
+
+def _space(space: str, settings: Sequence[str] | None) -> Space:
+    from designs.space import load_space
+
+    return load_space(space).pin(_pairs(settings, "--set", "array_rows=8"))
+
+
+def _command_line() -> str:
+    return shlex.join(["lockstep", *sys.argv[1:]])
+
+
+def _bindings(pairs: Sequence[str] | None) -> dict[str, int]:
+    sizes = _pairs(pairs, "--bind", "batch=1")
+    for name, size in sizes.items():
+        if not (size.isascii() and size.isdigit() and 0 < int(size[:18]) < 1 << 31 and len(size) < 11):
+            raise InputError(f"--bind {name}={size}: wanted a whole number of 1 or more, got {size!r}")
+    return {name: int(size) for name, size in sizes.items()}
+
+
+def _pairs(pairs: Sequence[str] | None, option: str, example: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in pairs or ():
+        name, equals, value = pair.partition("=")
+        if not (equals and name and value):
+            raise InputError(f"{option} {pair}: wanted {option} {example}, got {pair!r}")
+        if name in found:
+            raise InputError(f"{option} {pair}: wanted each name once, got {name!r} twice")
+        found[name] = value
+    return found
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: wanted a folder for the store, got: {error.strerror}; name another --store"
+        ) from error
+
+
+def _note_open_axes(space: Space) -> None:
+    if space.open_axes:
+        point = space.first_point()
+        chosen = ", ".join(f"{axis.name}={_shown(point[axis.name])}" for axis in space.open_axes)
+        print(f"open axes take their first value: {chosen} (pin them with --set)", file=sys.stderr)
+
+
+def _shown(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,122 @@
+"""Results as text for people: what the command line prints without `--json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reports.tables import (
+    cell,
+    layer_table,
+    make_table,
+    points_table,
+    synthesis_table,
+    verification_table,
+    verified_points_table,
+)
+from reports.units import percent, quantity
+
+if TYPE_CHECKING:
+    from designs.space import Space
+    from explore.sweep import SweepResult
+    from explore.verify import Verification
+
+
+def simulation(row: Mapping[str, Any]) -> str:
+    """Layers, where the cycles went, and the totals of one run."""
+    totals = [
+        ("cycles", f"{row['cycles']:,} (roofline bound {row['roofline_cycles']:,})"),
+        ("latency", quantity(row["latency_ns"], "ns")),
+        ("utilization", percent(row["utilization"])),
+        ("area", f"{quantity(row['area_um2'], 'um2')}: {_largest(row['area_breakdown_um2'], 'um2')}"),
+        ("energy", f"{quantity(row['energy_pj'], 'pj')}: {_largest(row['energy_breakdown_pj'], 'pj')}"),
+    ]
+    return "\n\n".join(
+        (
+            f"{row['workload']} on {row['space']} ({row['family']}, {row['point']['node_nm']} nm, {row['scaling']})",
+            layer_table(row).console(),
+            _phases(row["phases"]),
+            "\n".join(f"{name:<12} {text}" for name, text in totals),
+        )
+    )
+
+
+def swept(space: Space, workload: str, found: SweepResult, store: Path, page: Path | None) -> str:
+    """The Pareto front of a sweep, and what happened to its points."""
+    axes = [axis.name for axis in space.open_axes]
+    constraints = "".join(f", {constraint}" for constraint in space.subject_to)
+    counts = (
+        f"{found.points} points: {found.computed} simulated, {found.cached} from the store, {found.failed} failed; "
+        f"{found.refused} refused as not buildable; {found.seconds:.1f} s"
+    )
+    lines = [
+        f"{workload} on {space.name}: Pareto front of {', '.join(space.minimize)}{constraints}",
+        "",
+        points_table(found.pareto_front, axes).console() if found.pareto_front else "no point is on it",
+        "",
+        counts,
+        f"store: {store}",
+    ]
+    if found.failed:
+        first = next(row["failure"] for row in found.rows if row["failure"] is not None)
+        lines.insert(-1, f"first failure: {first}")
+    return "\n".join(lines + ([f"page: {page / 'index.html'}"] if page is not None else []))
+
+
+def verification_document(found: Verification) -> dict[str, Any]:
+    """The JSON document of `lockstep verify`."""
+    return {
+        "cases": len(found.results),
+        "points": found.n_points,
+        "seed": found.seed,
+        "rtl_cycles": found.rtl_cycles,
+        "differences": found.differences,
+        "results": [asdict(result) for result in found.results],
+    }
+
+
+def verification(found: Verification) -> str:
+    """The table of `lockstep verify`, and every difference."""
+    lines = [verified_points_table(found.results).console(), "", verification_table(found.results).console(), ""]
+    for one in found.differences:
+        lines.append(
+            f"point {one['point']}, {one['layer']}: {one['what']}: expected {one['expected']}, "
+            f"RTL {one['rtl']}, first at {one['where']}"
+        )
+    lines.append(
+        f"{len(found.results)} layers on {found.n_points} points, {found.rtl_cycles:,} RTL cycles: "
+        f"{len(found.differences) or 'no'} differences in outputs, cycles and activity"
+    )
+    return "\n".join(lines)
+
+
+def synthesis(found: Mapping[str, Any]) -> str:
+    """Model beside synthesis."""
+    both = [name for name in found["model"] if name in found["synthesized"]]
+    lines = [f"{found['family']} with {found['tool']}, target {found['target']}", ""]
+    if both:
+        model, synthesized = ({name: found[side][name] for name in both} for side in ("model", "synthesized"))
+        lines += [synthesis_table(model, synthesized, "").console(), ""]
+    rest = {name: value for name, value in found["synthesized"].items() if name not in both}
+    return "\n".join(lines + [f"{name}: {value:,}" for name, value in rest.items()])
+
+
+def traced(found: Mapping[str, Any]) -> str:
+    """What was imported."""
+    return (
+        f"{found['output']}: {found['n_ops']} ops, {found['n_layers']} layers, {found['n_macs']:,} MACs, "
+        f"{found['n_weights']:,} weights\nuse it: lockstep simulate tensor --workload {found['output']}"
+    )
+
+
+def _phases(phases: Mapping[str, int]) -> str:
+    whole = sum(phases.values()) or 1
+    body = [(cell(name), cell(n, f"{n:,}"), cell(n / whole, percent(n / whole))) for name, n in phases.items()]
+    return make_table((("phase", False), ("cycles", True), ("share", True)), body).console()
+
+
+def _largest(breakdown: Mapping[str, float], unit: str, n: int = 4) -> str:
+    order = sorted(breakdown.items(), key=lambda item: -item[1])[:n]
+    return ", ".join(f"{name.replace('_', ' ')} {quantity(value, unit)}" for name, value in order)

@@ -1,0 +1,18 @@
+"""A family FOR TESTS ONLY, as small as the contracts allow: a row of `lanes` multipliers, one layer after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import designs.families
+import sim.families
+
+_HERE = Path(__file__).parent
+
+
+def install() -> None:
+    """Let `designs.families` and `sim.families` find the family `toy` in this folder."""
+    for package, folder in ((designs.families, "designs"), (sim.families, "sim")):
+        path = str(_HERE / folder)
+        if path not in package.__path__:
+            package.__path__.append(path)
