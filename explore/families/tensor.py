@@ -1,0 +1,225 @@
+"""Verification of tensor machines: random layers and layers of traced networks on the generated RTL."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from designs.errors import InputError
+from designs.families.tensor import Design
+from designs.space import Point
+from explore.verify import CaseResult, Difference
+from hw.bench.tensor import RtlRun, run_programs
+from sim.families import tensor as simulator_of_tensor
+from workloads.layer import Layer
+from workloads.load import load_workload
+from workloads.mapping.memory import dram_image, read_output
+from workloads.mapping.numbers import arithmetic, bind_numbers
+from workloads.mapping.program import Program
+from workloads.mapping.tensor import Regions, Tiling, act_bytes, build_program, fits, geometry, out_bytes, steps
+from workloads.random_layers import random_layer
+from workloads.reference import run_layer
+
+N_RANDOM_LAYERS = 3
+NETWORKS = ("digits_cnn", "digits_cnn_w4")
+MOST_PE_CYCLES = 1_500_000  # a case's size: what an RTL simulator does in a few seconds
+_DRAWS = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A layer with its data, and how it is cut."""
+
+    layer: Layer
+    tiling: Tiling
+    x: np.ndarray
+    residual: np.ndarray | None
+
+
+def verify_point(
+    design: Design, *, point: Point, index: int, seed: int, simulator: str | None, waves_dir: Path | None
+) -> list[CaseResult]:
+    """Run the cases of one point on the RTL, in one simulation, and compare each with simulator and interpreter."""
+    cases = draw_cases(design, np.random.default_rng([seed, index]))
+    programs, image = place(design, cases)
+    with tempfile.TemporaryDirectory(prefix="lockstep-verify-") as folder:
+        runs, after = run_programs(design, programs, image, simulator=simulator, work_dir=Path(folder))
+    results = [
+        compare(design, case, program, run, after, index=index, point=point)
+        for case, program, run in zip(cases, programs, runs, strict=True)
+    ]
+    if waves_dir is None or not any(result.differences for result in results):
+        return results
+    folder = waves_dir / f"point{index}"
+    run_programs(design, programs, image, simulator=simulator, work_dir=folder, waves=True)
+    return [replace_waves(result, folder) for result in results]
+
+
+def replace_waves(result: CaseResult, folder: Path) -> CaseResult:
+    """The result with the folder of its waveform."""
+    return CaseResult(**{**result.__dict__, "waves": str(folder)})
+
+
+def draw_cases(design: Design, rng: np.random.Generator) -> list[Case]:
+    """Random layers, none of them a multiple of anything, and one layer of a traced network where its numbers fit."""
+    cases = [_random_case(design, rng) for _ in range(N_RANDOM_LAYERS)]
+    network_case = _network_case(design, rng)
+    return cases + ([network_case] if network_case else [])
+
+
+def place(design: Design, cases: Sequence[Case]) -> tuple[list[Program], np.ndarray]:
+    """The cases' programs one after the other in one DRAM, and that DRAM."""
+    programs, images, end = [], [], 0
+    for case in cases:
+        act, out = act_bytes(design, case.layer), out_bytes(design, case.layer)
+        residual = out if case.layer.residual else 0
+        regions = Regions(act=end, residual=end + act, out=end + act + residual, constants=end + act + residual + out)
+        program = build_program(design, case.layer, case.tiling, regions)
+        programs.append(program)
+        images.append(dram_image(design, case.layer, case.tiling, program, case.x, case.residual)[end:])
+        end = program.end
+    return programs, np.concatenate(images)
+
+
+def compare(
+    design: Design, case: Case, program: Program, run: RtlRun, after: np.ndarray, *, index: int, point: Point
+) -> CaseResult:
+    """Outputs, cycles and activity of one case: RTL against interpreter and simulator."""
+    expected, n_overflows = run_layer(case.layer, case.x, case.residual, arithmetic(design, case.tiling.blocks))
+    simulated = simulator_of_tensor.simulate([design], [case.layer], tilings=[case.tiling])[0]
+    if simulated.failure:
+        raise InputError(f"simulator refused a case that was drawn to fit: {simulated.failure}")
+    rtl_output = read_output(design, case.layer, program, after)
+    differences = []
+    if not np.array_equal(rtl_output, expected):
+        differences.append(_output_difference(design, case, rtl_output, expected))
+    if run.cycles != simulated.cycles:
+        differences.append(_cycle_difference(design, case, run, simulated.cycles))
+    activity = {**simulated.activity, "overflows": n_overflows}
+    for name in sorted(set(activity) | set(run.activity)):
+        if activity.get(name) != run.activity.get(name):
+            differences.append(
+                Difference(what=name, expected=str(activity.get(name)), rtl=str(run.activity.get(name)), where="layer")
+            )
+    return CaseResult(
+        point=index,
+        design=point,
+        layer=describe(case),
+        n_tiles=len(program.tiles),
+        n_outputs=expected.size,
+        simulated_cycles=simulated.cycles,
+        rtl_cycles=run.cycles,
+        outputs_equal=np.array_equal(rtl_output, expected),
+        activity_equal=not any(d.what not in ("outputs", "cycles") for d in differences),
+        overflows=n_overflows,
+        differences=tuple(differences),
+    )
+
+
+def describe(case: Case) -> str:
+    """One line: the layer and its tiling."""
+    layer, tiling = case.layer, case.tiling
+    shape = f"{layer.n_images}x{layer.in_channels}x{layer.in_h}x{layer.in_w}"
+    kernel = f"{layer.kernel_h}x{layer.kernel_w}/{layer.stride_h}x{layer.stride_w}"
+    extra = f" groups {layer.groups}" * (layer.groups > 1) + " + residual" * layer.residual
+    cut = f"{tiling.rows}r {tiling.blocks}b {tiling.channels}c {tiling.order.split('_')[0]}"
+    return f"{layer.name} {shape} -> {layer.out_channels} {kernel}{extra} [{cut}]"
+
+
+def _output_difference(design: Design, case: Case, rtl: np.ndarray, expected: np.ndarray) -> Difference:
+    """The first output that differs, in the order in which the machine makes them."""
+    wrong = rtl != expected
+    for tile, step in enumerate(steps(design, case.layer, case.tiling)):
+        rows, channels = slice(step.row, step.row + step.rows), slice(step.channel, step.channel + step.n_valid)
+        found = np.argwhere(wrong[step.image, channels, rows]) if step.last else ()
+        if len(found):
+            channel, row, column = (int(v) for v in found[0])
+            at = (step.image, step.channel + channel, step.row + row, column)
+            return Difference(
+                what="outputs",
+                expected=int(expected[at]),
+                rtl=int(rtl[at]),
+                where=f"tile {tile}, image {at[0]} channel {at[1]} row {at[2]} column {at[3]}; {int(wrong.sum())} differ",
+            )
+    raise AssertionError("every output belongs to a tile")
+
+
+def _cycle_difference(design: Design, case: Case, run: RtlRun, simulated_cycles: int) -> Difference:
+    """The first event whose cycle differs, and its tile."""
+    expected = simulator_of_tensor.events(design, case.layer, case.tiling)
+    first: tuple[int, str] | None = None
+    for counter, cycles in run.events.items():
+        for number, (rtl, simulated) in enumerate(zip(cycles, expected[counter], strict=False)):
+            if rtl != simulated and (first is None or min(rtl, simulated) < first[0]):
+                text = f"{counter} {number}: cycle {simulated} simulated, {rtl} on the RTL"
+                first = (min(rtl, simulated), text)
+    where = first[1] if first else "after the last event"
+    return Difference(what="cycles", expected=simulated_cycles, rtl=run.cycles, where=where)
+
+
+def _random_case(design: Design, rng: np.random.Generator) -> Case:
+    for _ in range(_DRAWS):
+        layer, x, residual = random_layer(
+            rng,
+            act_bits=design.act_bits,
+            weight_bits=design.weight_bits,
+            per_channel=design.requant_granularity == "per_channel",
+            power_of_two=design.requant == "shift",
+        )
+        tiling = random_tiling(design, layer, rng)
+        if tiling and _small_enough(design, layer, tiling):
+            return Case(layer=layer, tiling=tiling, x=x, residual=residual)
+    raise InputError(f"verify: wanted a random layer that fits the scratchpads, none of {_DRAWS} did; enlarge them")
+
+
+def random_tiling(design: Design, layer: Layer, rng: np.random.Generator) -> Tiling | None:
+    """A tiling that fits, drawn so that most layers have several tiles; None where the draws do not fit."""
+    try:
+        bind_numbers(design, layer)
+    except InputError:
+        return None
+    shape = geometry(design, layer)
+    for _ in range(20):
+        tiling = Tiling(
+            rows=int(rng.integers(1, layer.out_h + 1)),
+            blocks=int(rng.integers(1, shape.group_blocks + 1)),
+            channels=design.channel_unit * int(rng.integers(1, 4)),
+            order=str(rng.choice(["rows_outer", "channels_outer"])),  # type: ignore[arg-type]
+        )
+        if fits(design, layer, tiling):
+            return tiling
+    return None
+
+
+def _small_enough(design: Design, layer: Layer, tiling: Tiling) -> bool:
+    run = simulator_of_tensor.simulate([design], [layer], tilings=[tiling])[0]
+    return run.failure is None and run.cycles * design.array_rows * design.array_cols <= MOST_PE_CYCLES
+
+
+@cache
+def _network_layers(name: str) -> tuple[Layer, ...]:
+    return load_workload(name).layers
+
+
+def _network_case(design: Design, rng: np.random.Generator) -> Case | None:
+    """A layer of a traced network with random stored inputs, where the machine holds its numbers."""
+    candidates = [layer for name in NETWORKS for layer in _network_layers(name)]
+    for position in rng.permutation(len(candidates)):
+        layer = candidates[position]
+        tiling = random_tiling(design, layer, rng)
+        if tiling is None or not _small_enough(design, layer, tiling) or layer.numbers is None:
+            continue
+        numbers = layer.numbers
+        size = (layer.n_images, layer.in_channels, layer.in_h, layer.in_w)
+        x = rng.integers(numbers.in_low, numbers.in_high + 1, size)
+        residual = None
+        if layer.residual:
+            size = (layer.n_images, layer.out_channels, layer.out_h, layer.out_w)
+            residual = rng.integers(numbers.residual_low, numbers.residual_high + 1, size)
+        return Case(layer=layer, tiling=tiling, x=x, residual=residual)
+    return None

@@ -1,0 +1,123 @@
+"""Verification: random design points and layers, run by the simulator, the interpreter and the RTL; tolerance zero."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import explore.families
+from designs.errors import InputError
+from designs.space import Point, Space
+
+Progress = Callable[[int, int], None]  # points done, points in all
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """Where the RTL differs from what was predicted."""
+
+    what: str  # "outputs", "cycles" or the name of an activity counter
+    expected: int | str
+    rtl: int | str
+    where: str  # the first differing tile and cycle
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseResult:
+    """One layer on one machine."""
+
+    point: int  # index of the point in this verification
+    design: Point
+    layer: str
+    n_tiles: int
+    n_outputs: int
+    simulated_cycles: int
+    rtl_cycles: int
+    outputs_equal: bool
+    activity_equal: bool
+    overflows: int
+    differences: tuple[Difference, ...] = ()
+    waves: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What `verify` answers. Equal for equal arguments, whatever the number of workers."""
+
+    results: tuple[CaseResult, ...]
+    seed: int
+    n_points: int
+    waves: tuple[str, ...] = field(default=())
+
+    @property
+    def differences(self) -> list[dict[str, Any]]:
+        """Every difference, with its point and layer; empty is good."""
+        return [
+            {"point": result.point, "design": result.design, "layer": result.layer, **asdict(difference)}
+            for result in self.results
+            for difference in result.differences
+        ]
+
+    @property
+    def rtl_cycles(self) -> int:
+        """RTL cycles compared."""
+        return sum(result.rtl_cycles for result in self.results)
+
+
+def verify(
+    space: Space,
+    *,
+    points: int,
+    seed: int,
+    workers: int | None = None,
+    simulator: str | None = None,
+    waves_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> Verification:
+    """Compare simulator and RTL on `points` random points of `space`, several layers each.
+
+    The cases depend on `seed` and the point's index only. With `waves_dir`, a point that differs leaves its waveform
+    there. Raises InputError where the family has no RTL to verify or no simulator is installed.
+    """
+    family = _family(space.family)
+    chosen = space.random_points(points, seed)
+    jobs = [(space.family, index, space.design(point), point, seed, simulator, waves_dir) for index, point in enumerate(chosen)]
+    results: dict[int, tuple[CaseResult, ...]] = {}
+    del family
+    with ProcessPoolExecutor(max_workers=workers or os.cpu_count()) as pool:
+        futures = {pool.submit(_verify_point, *job): job[1] for job in jobs}
+        try:
+            for future in as_completed(futures):
+                results[futures[future]] = tuple(future.result())
+                if progress:
+                    progress(len(results), len(jobs))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return Verification(
+        results=tuple(result for index in sorted(results) for result in results[index]),
+        seed=seed,
+        n_points=len(chosen),
+    )
+
+
+def _verify_point(
+    family: str, index: int, design: Any, point: Point, seed: int, simulator: str | None, waves_dir: Path | None
+) -> Sequence[CaseResult]:
+    results: Sequence[CaseResult] = _family(family).verify_point(
+        design, point=point, index=index, seed=seed, simulator=simulator, waves_dir=waves_dir
+    )
+    return results
+
+
+def _family(name: str) -> Any:
+    known = sorted(module.name for module in pkgutil.iter_modules(explore.families.__path__))
+    if name not in known:
+        raise InputError(f"family: wanted one that has RTL to verify ({', '.join(known)}), got {name}")
+    return importlib.import_module(f"explore.families.{name}")
