@@ -63,7 +63,9 @@ class Simulator:
         if self.name == "verilator":
             root = verilator_root()
             environment["VERILATOR_ROOT"] = str(root)
-            environment["PATH"] = f"{root / 'bin'}{os.pathsep}{environment.get('PATH', '')}"
+            # Its makefile calls `python`, which Debian does not have: ours stands first.
+            folders = [str(root / "bin"), str(Path(sys.executable).parent), environment.get("PATH", "")]
+            environment["PATH"] = os.pathsep.join(folders)
             environment.pop("MAKEFLAGS", None)  # those of an outer `make test` name a job server that is not ours
             environment.pop("MFLAGS", None)
         return environment
@@ -245,8 +247,11 @@ def _raise_failures(results_xml: Path, code: int, log: Path) -> None:
 
 def _error_line(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    telling = [line for line in lines if re.search(r"error|critical|exception", line, re.IGNORECASE)]
-    return (telling or lines or ["no output"])[-1 if not telling else 0]
+    for pattern in (r"%Error|\berror:|not found", r"error|critical|exception"):
+        for line in lines:
+            if re.search(pattern, line, re.IGNORECASE):
+                return line
+    return lines[-1] if lines else "no output"
 
 
 def _remove_unused(folder: Path) -> None:
