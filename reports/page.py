@@ -36,8 +36,9 @@ def write_report(
     """Write `index.html`, `points.csv` and `figures/*.{svg,png}` into `out_dir`; return the path of the page.
 
     `rows` are result rows (failed ones included, any order, none at all is fine). `command` is the command line that
-    made them. The same arguments give the same bytes. Everything is written beside `out_dir` first and moved at the end, the
-    page last, so that a page is always whole and never older than its figures. InputError where `out_dir` is a file.
+    made them. The same arguments give the same bytes. Everything is written beside `out_dir` first and moved at
+    the end, the page last, so that a page is always whole and never newer than its figures. InputError where
+    `out_dir` is a file.
     """
     out = Path(out_dir)
     if out.exists() and not out.is_dir():

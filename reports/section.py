@@ -69,7 +69,7 @@ def make_section(study: Study, slug: str) -> Section:
         slug=slug,
         summary=_summary(study, len(front)),
         tiles=_tiles(study, chosen),
-        headline=_headline(study, chosen),
+        headline=_headline(study, chosen) + _shared_by_front([study.done[i] for i in front], study),
         axes=_axes_table(study),
         fixed=settings(study.fixed),
         failures=[(f, settings(f.common)) for f in failures(study)],
@@ -77,7 +77,7 @@ def make_section(study: Study, slug: str) -> Section:
         chosen_note=_common_note([c.row for c in chosen], study),
         pictures=pictures,
         front=_front(study, chosen, front) if front else None,
-        front_note=_front_note([study.done[i] for i in front], study),
+        front_note=_front_note(len(front)),
         layers=layer_table(shown.row) if shown and shown.row.get("layers") else None,
         layers_note=f"Point {shown.letter} ({listing(shown.roles)})" if shown else "",
         missing=missing,
@@ -168,6 +168,13 @@ def _headline(study: Study, chosen: Sequence[Chosen]) -> list[str]:
     return said
 
 
+def _shared_by_front(front: Sequence[Row], study: Study) -> list[str]:
+    if len(front) < 3:
+        return []
+    _, common = split_axes(front, study.axes)
+    return [f"Every Pareto-optimal point has {settings(common)}."] if common else []
+
+
 def _axes_table(study: Study) -> Table:
     columns = [("axis", False), ("values", True), ("", False)]
     rows = []
@@ -200,12 +207,10 @@ def _common_note(rows: Sequence[Row], study: Study) -> str:
     return f"All {len(rows):,} have {settings(common)}." if common else ""
 
 
-def _front_note(front: Sequence[Row], study: Study) -> str:
-    note = _common_note(front, study)
-    if len(front) <= MOST_FRONT_ROWS:
-        return note
-    shown = f"Here are the {MOST_FRONT_ROWS} fastest of {len(front):,}; all are in points.csv (column on_front)."
-    return f"{note} {shown}".strip()
+def _front_note(n_front: int) -> str:
+    if n_front <= MOST_FRONT_ROWS:
+        return ""
+    return f"The {MOST_FRONT_ROWS} fastest of {n_front:,}; all are in points.csv (column on_front)."
 
 
 class _Plan(NamedTuple):

@@ -87,6 +87,11 @@ def new_axes(height_inches: float = 3.2) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
+def text_on(colour: str) -> str:
+    """Colour of text on a bar of a house colour: dark on the light ones, paper on the others (on a dark screen too)."""
+    return "#111418" if colour in (SKY, ORANGE, PINK, FAINT) else PAPER
+
+
 def phase_colours(names: Sequence[str]) -> dict[str, str]:
     """A colour for each phase: work is blue, stalls are warm, the rest is cool or grey."""
     warm = iter((VERMILLION, ORANGE, PINK, "#a6423a", "#8c6d1f"))

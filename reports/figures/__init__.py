@@ -1,1 +1,1 @@
-"""One module a figure: a pure data function (NamedTuple), a thin drawing function, a takeaway computed from the data."""
+"""One module a figure: a pure data function (NamedTuple), a thin drawing function, a takeaway from the data."""

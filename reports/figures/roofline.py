@@ -96,7 +96,7 @@ def draw(data: RooflineData) -> Figure:
     ridges = [roof.peak_macs_per_cycle / roof.bytes_per_cycle for roof in data.roofs]
     xs = [layer.intensity for layer in data.layers] + ridges
     ys = [layer.macs_per_cycle for layer in data.layers] + [roof.peak_macs_per_cycle for roof in data.roofs]
-    style.scale_axis(axes, "x", [min(xs) / 1.6, max(xs) * 3])
+    style.scale_axis(axes, "x", [min(xs) / 1.6, max(xs) * 6])
     style.scale_axis(axes, "y", [min(ys) / 1.6, max(ys) * 1.5])
     own = own_roof(data)
     x_low, x_high = axes.get_xlim()
@@ -115,7 +115,7 @@ def draw(data: RooflineData) -> Figure:
     for layers, colour, name in _bounds(data, own):
         if layers:
             axes.scatter([], [], s=24, color=colour, linewidths=0, label=name)
-            sizes = [10 + 260 * layer.share for layer in layers]
+            sizes = [16 + 260 * layer.share for layer in layers]
             axes.scatter(
                 [layer.intensity for layer in layers], [layer.macs_per_cycle for layer in layers], s=sizes,
                 color=colour, alpha=0.85, edgecolors=style.PAPER, linewidths=0.5, zorder=4,

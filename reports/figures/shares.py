@@ -93,7 +93,8 @@ def draw(data: SharesData, axis_label: str) -> Figure:
         for position, width in enumerate(widths):
             if width >= 9:
                 middle = left[position] + width / 2
-                axes.text(middle, position, f"{width:.0f}", ha="center", va="center_baseline", color=style.PAPER)
+                colour = style.text_on(colours[part])
+                axes.text(middle, position, f"{width:.0f}", ha="center", va="center_baseline", color=colour)
         left = [start + width for start, width in zip(left, widths, strict=True)]
     for position, total in enumerate(data.totals):
         axes.text(101.5, position, total, ha="left", va="center_baseline")

@@ -16,7 +16,7 @@ _MOST_COLUMNS = 120  # beyond, neighbours in rank are averaged
 
 
 class StallsData(NamedTuple):
-    """`shares[phase, column]` of one; columns are points by falling share of computing (means of neighbours where many)."""
+    """`shares[phase, column]` of one; columns are points by falling share of computing (or means of neighbours)."""
 
     phases: list[str]
     shares: np.ndarray

@@ -34,7 +34,7 @@ def row(point: dict[str, Any], workload: str = "toy_net") -> dict[str, Any]:
     cycles = sum(phases.values())
     area = {"pe": 1200.0 * n_pes, "scratchpad": 3.1 * point["scratchpad_bytes"], "dma": 9000.0, "controller": 12000.0}
     energy = {
-        "mac": 0.3 * activity["macs"], 
+        "mac": 0.3 * activity["macs"],
         "scratchpad": 0.004 * activity["act_reads"] * n_pes * (point["scratchpad_bytes"] / 1024) ** 0.5,
         "dram": 160.0 * (activity["dram_read_bytes"] + activity["dram_write_bytes"]) / 4,
         "leakage": 4e-6 * sum(area.values()) * cycles,
