@@ -154,7 +154,7 @@ class _Lowering:
         x, w, out = self._tensor(op.inputs[0]), self._tensor(op.inputs[1]), self._tensor(op.output)
         bias = self._tensor(op.inputs[2]) if len(op.inputs) == 3 else None
         self._emit(
-            op, self._numbers(op, x, w.data, bias, product_scale([x, w], out)), out=out.shape[1:],
+            op, self._numbers(op, x, w.data, bias, product_scale(x, w, out)), out=out.shape[1:],
             kernel=w.shape[2:], strides=op.attrs["strides"], pads=op.attrs["pads"][:2], groups=op.attrs["groups"],
             weight_bits=w.bits,
         )  # fmt: skip
@@ -169,7 +169,7 @@ class _Lowering:
         kernel = (height, width) if flattened else (1, 1)
         lines = (1, 1) if flattened else (height, width)
         weights = np.ascontiguousarray(w.data.T).reshape(w.shape[1], channels, *kernel)
-        numbers = self._numbers(op, x, weights, bias, product_scale([x, w], out))
+        numbers = self._numbers(op, x, weights, bias, product_scale(x, w, out))
         self._emit(op, numbers, out=(w.shape[1], *lines), kernel=kernel, weight_bits=w.bits)
 
     def _average_pool(self, op: Op) -> None:

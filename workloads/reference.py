@@ -49,12 +49,12 @@ def run_op(graph: Graph, op: Op, inputs: list[np.ndarray], rounding: str, multip
         acc = conv_exact(x - tensors[0].zero_point, inputs[1], strides, pads, op.attrs["groups"])
         if len(inputs) == 3:
             acc += inputs[2][:, None, None]
-        return rescale(acc, product_scale(tensors, out), axis=1)
+        return rescale(acc, product_scale(tensors[0], tensors[1], out), axis=1)
     if op.kind == "matmul":
         acc = matmul_exact(x - tensors[0].zero_point, inputs[1] - tensors[1].zero_point)
         if len(inputs) == 3:
             acc += inputs[2]
-        return rescale(acc, product_scale(tensors, out))
+        return rescale(acc, product_scale(tensors[0], tensors[1], out))
     if op.kind == "add":
         return add(
             x, inputs[1], (tensors[0], tensors[1]), out, op.low, op.high, rounding=rounding, bits=multiplier_bits
@@ -78,9 +78,9 @@ def run_op(graph: Graph, op: Op, inputs: list[np.ndarray], rounding: str, multip
     return np.clip(moved, op.low, op.high)
 
 
-def product_scale(tensors: list[Tensor], out: Tensor) -> np.ndarray:
+def product_scale(x: Tensor, w: Tensor, out: Tensor) -> np.ndarray:
     """float32 `s_x * s_w / s_out` of a conv or matmul, one or one an output channel, rounded as ONNX Runtime does."""
-    return tensors[0].scale * tensors[1].scale / out.scale
+    return x.scale * w.scale / out.scale
 
 
 def average_scale(op: Op, x: Tensor, out: Tensor) -> np.ndarray:
