@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module, ResetInserter, Signal, unsigned
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from designs.families.tensor import Design
@@ -34,6 +34,13 @@ ACTIVITY = (
     "overflows",
 )
 
+PROGRESS = ("loaded", "released", "completed", "outputs", "stores")
+
+
+def progress_layout() -> data.StructLayout:
+    """The counters that engines wait for: tiles loaded, released and completed, outputs and stores done."""
+    return data.StructLayout({name: unsigned(COUNTER_BITS) for name in PROGRESS})
+
 
 def build(design: Design) -> wiring.Component:
     """The whole machine of `design`. Same design, same Verilog."""
@@ -43,19 +50,19 @@ def build(design: Design) -> wiring.Component:
 class TensorMachine(wiring.Component):
     """Runs one program at a time: `tiles` and `outputs` in, lines of DRAM read and written, `done` up.
 
-    `config` and `n_outputs` are held by the host while the machine is busy. Cycle 0 is that of the first tile taken;
-    `counters.cycles` is the cycle of the last store plus one, and `done` is up from that cycle on (all counters are
-    final then). `clear` while not busy makes the machine ready for the next program in the following cycle: it resets
-    counters and pointers, memories stay. Latency and initiation interval of everything in between: docs/tensor.md,
-    exact for a memory that is always ready and has `dram_latency_cycles`; any other memory delays, and changes
-    nothing else. Backpressure: `tiles` and `outputs` while their rings of 8 are full.
+    `layer` (its registers) and `n_outputs` are held by the host while the machine is busy. Cycle 0 is that of the
+    first tile taken; `counters.cycles` is the cycle of the last store plus one, and `done` is up from that cycle on
+    (all counters are final then). `clear` while not busy makes the machine ready for the next program in the
+    following cycle: it resets counters and pointers, memories stay. Latency and initiation interval of everything in
+    between: docs/tensor.md, exact for a memory that is always ready and has `dram_latency_cycles`; any other memory
+    delays, and changes nothing else. Backpressure: `tiles` and `outputs` while their rings of 8 are full.
     """
 
     def __init__(self, design: Design) -> None:
         self._design = design
         super().__init__(
             {
-                "config": In(config_layout(design)),
+                "layer": In(config_layout(design)),
                 "n_outputs": In(COUNTER_BITS),
                 "clear": In(1),
                 "tiles": In(stream.Signature(tile_layout())),
@@ -66,27 +73,28 @@ class TensorMachine(wiring.Component):
                 "busy": Out(1),
                 "done": Out(1),
                 "counters": Out(counters_layout(("cycles", *ACTIVITY))),
+                "progress": Out(progress_layout()),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         core = Core(self._design)
-        request, data = RequestEngine(self._design), DataEngine(self._design)
-        m.submodules.core = core
+        request, mover = RequestEngine(self._design), DataEngine(self._design)
+        m.submodules.core = ResetInserter(self.clear)(core)
         m.submodules.request = ResetInserter(self.clear)(request)
-        m.submodules.data = ResetInserter(self.clear)(data)
-        m.d.comb += [part.config.eq(self.config) for part in (core, request, data)]
+        m.submodules.data = ResetInserter(self.clear)(mover)
+        m.d.comb += [part.config.eq(self.layer) for part in (core, request, mover)]
         connect(m, request.request, flipped(self.read_request))
-        connect(m, flipped(self.read_data), data.beats)
-        connect(m, data.write, flipped(self.write))
-        self._rings(m, core, request, data)
-        self._memories(m, core, data)
-        self._progress(m, core, request, data)
-        self._activity(m, core, request, data)
+        connect(m, flipped(self.read_data), mover.beats)
+        connect(m, mover.write, flipped(self.write))
+        self._rings(m, core, request, mover)
+        self._memories(m, core, mover)
+        self._progress(m, core, request, mover)
+        self._activity(m, core, request, mover)
         return m
 
-    def _rings(self, m: Module, core: Core, request: RequestEngine, data: DataEngine) -> None:
+    def _rings(self, m: Module, core: Core, request: RequestEngine, mover: DataEngine) -> None:
         tiles = DescriptorRing(tile_layout(), n_readers=3)
         outputs = DescriptorRing(output_layout(), n_readers=2)
         m.submodules.tile_ring = ResetInserter(self.clear)(tiles)
@@ -98,8 +106,8 @@ class TensorMachine(wiring.Component):
                 source.ready.eq(ring.write.ready & ~self.clear),
             ]
         connect(m, tiles.readers[0], request.tile)
-        connect(m, tiles.readers[1], data.tile)
-        connect(m, outputs.readers[0], data.output)
+        connect(m, tiles.readers[1], mover.tile)
+        connect(m, outputs.readers[0], mover.output)
         m.d.comb += [
             core.tile.eq(tiles.readers[2].payload),
             core.tile_valid.eq(tiles.readers[2].valid),
@@ -109,7 +117,7 @@ class TensorMachine(wiring.Component):
             outputs.readers[1].take.eq(core.output_take),
         ]
 
-    def _memories(self, m: Module, core: Core, data: DataEngine) -> None:
+    def _memories(self, m: Module, core: Core, mover: DataEngine) -> None:
         design = self._design
         banked = {"n_banks": design.scratchpad_banks, "n_buffers": design.n_buffers}
         m.submodules.act_scratchpad = act = Scratchpad(
@@ -129,13 +137,13 @@ class TensorMachine(wiring.Component):
             n_writers=2,
         )
         for writer, port in (
-            (data.act, act.write),
-            (data.weights, weights.write),
-            (data.params, params.writes[0]),
-            (data.residual, out.writes[0]),
+            (mover.act, act.write),
+            (mover.weights, weights.write),
+            (mover.params, params.writes[0]),
+            (mover.residual, out.writes[0]),
         ):
             connect(m, writer, port)
-        connect(m, data.out, out.reads[0])
+        connect(m, mover.out, out.reads[0])
         for prefix, port in (
             ("act_read", act.read),
             ("weight_read", weights.read),
@@ -149,55 +157,56 @@ class TensorMachine(wiring.Component):
             else:
                 m.d.comb += getattr(core, f"{prefix}_data").eq(port.data)
 
-    def _progress(self, m: Module, core: Core, request: RequestEngine, data: DataEngine) -> None:
+    def _progress(self, m: Module, core: Core, request: RequestEngine, mover: DataEngine) -> None:
         """The counters that engines wait for, and the end."""
         counted = {}
         for name, strobe in (
-            ("loaded", data.loaded),
+            ("loaded", mover.loaded),
             ("released", core.released),
             ("completed", core.completed_strobe),
             ("outputs", core.output_done),
-            ("stores", data.stored),
+            ("stores", mover.stored),
         ):
             counted[name] = Signal(COUNTER_BITS, name=f"n_{name}")
             m.d.sync += counted[name].eq(counted[name] + strobe)
             with m.If(self.clear):
                 m.d.sync += counted[name].eq(0)
+            m.d.comb += self.progress[name].eq(counted[name])
         for part, names in (
             (core, ("loaded", "outputs", "stores", "completed")),
             (request, ("released", "outputs", "stores")),
-            (data, ("outputs", "stores")),
+            (mover, ("outputs", "stores")),
         ):
             m.d.comb += [getattr(part, name).eq(counted[name]) for name in names]
         cycles = CycleCounter()
         m.submodules.cycle_counter = ResetInserter(self.clear)(cycles)
         m.d.comb += [
             cycles.start.eq(self.tiles.valid & self.tiles.ready),
-            cycles.stop.eq(data.stored & (counted["stores"] + 1 == self.n_outputs)),
+            cycles.stop.eq(mover.stored & (counted["stores"] + 1 == self.n_outputs)),
             self.busy.eq(cycles.busy),
             self.done.eq(cycles.done),
             self.counters.cycles.eq(cycles.cycles),
         ]
 
-    def _activity(self, m: Module, core: Core, request: RequestEngine, data: DataEngine) -> None:
+    def _activity(self, m: Module, core: Core, request: RequestEngine, mover: DataEngine) -> None:
         design = self._design
         beat_bytes = design.dram_bytes_per_cycle
         counted = {  # name: (strobe or number a cycle, what each counts)
             "macs": (core.step, design.array_rows * design.array_cols),
             "act_reads": (core.act_read_en, 1),
-            "act_writes": (data.act.en, 1),
+            "act_writes": (mover.act.en, 1),
             "weight_reads": (core.weight_read_en, 1),
-            "weight_writes": (data.weights.en, 1),
+            "weight_writes": (mover.weights.en, 1),
             "acc_reads": (core.acc_read, 1),
             "acc_writes": (core.acc_write, 1),
-            "out_reads": (data.out.en + core.residual_read_en, 1),
-            "out_writes": (data.residual.en + core.out_write_en, 1),
+            "out_reads": (mover.out.en + core.residual_read_en, 1),
+            "out_writes": (mover.residual.en + core.out_write_en, 1),
             "param_reads": (core.param_read_en, 1),
-            "param_writes": (data.params.en, 1),
+            "param_writes": (mover.params.en, 1),
             "post_ops": (core.post, design.post_lanes),
             "dram_read_bytes": (self.read_data.valid & self.read_data.ready, beat_bytes),
             "dram_write_bytes": (self.write.valid & self.write.ready, beat_bytes),
-            "dram_requests": ((self.read_request.valid & self.read_request.ready) + data.line_written, 1),
+            "dram_requests": ((self.read_request.valid & self.read_request.ready) + mover.line_written, 1),
             "overflows": (core.overflow, 1),
         }
         activity = ActivityCounters({name: (len(counted[name][0]), counted[name][1]) for name in ACTIVITY})

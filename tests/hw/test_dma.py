@@ -19,7 +19,9 @@ from hw.parts.tensor_types import output_layout, tile_layout
 
 N_CYCLES_MOST = 6000
 DESIGNS = {
-    "same_width": Design(array_rows=4, array_cols=4, dram_bytes_per_cycle=4, dram_burst_bytes=16, dram_latency_cycles=7),
+    "same_width": Design(
+        array_rows=4, array_cols=4, dram_bytes_per_cycle=4, dram_burst_bytes=16, dram_latency_cycles=7
+    ),
     "odd_words": Design(array_rows=3, array_cols=6, dram_bytes_per_cycle=8, dram_burst_bytes=8, dram_latency_cycles=1),
     "wide_words": Design(
         array_rows=8, array_cols=4, act_bits=5, weight_bits=3, dram_bytes_per_cycle=2, dram_burst_bytes=32,
@@ -171,7 +173,8 @@ class Dma(Elaboratable):
 
     def __init__(self, design: Design) -> None:
         self.request, self.data = RequestEngine(design), DataEngine(design)
-        self.tiles, self.outputs = DescriptorRing(tile_layout(), n_readers=2), DescriptorRing(output_layout(), n_readers=1)
+        self.tiles = DescriptorRing(tile_layout(), n_readers=2)
+        self.outputs = DescriptorRing(output_layout(), n_readers=1)
         self.buffer = Buffers(n_words=design.out_words, word_bits=design.act_word_bits, n_buffers=2, n_writers=2)
         self.n_stores = Signal(16)
 
@@ -302,7 +305,7 @@ def check_function(case: Case, trace: Trace) -> None:
     assert trace.written == written
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("design", DESIGNS.values(), ids=DESIGNS)
 def test_dma_with_the_ideal_memory_moves_every_byte_in_the_cycles_of_the_definition(design: Design, seed: int) -> None:
     case = random_case(design, random.Random(seed))

@@ -49,7 +49,7 @@ def test_ring_readers_go_their_own_pace_and_the_slowest_holds_the_writer() -> No
 
     async def bench(ctx) -> None:
         sent = 0
-        for cycle in range(400):
+        for _cycle in range(400):
             ctx.set(dut.write.valid, sent < 60)
             ctx.set(dut.write.payload, {"value": sent})
             for index, reader in enumerate(dut.readers):
@@ -71,7 +71,9 @@ def test_ring_readers_go_their_own_pace_and_the_slowest_holds_the_writer() -> No
     assert any(was_full)
 
 
-@pytest.mark.parametrize(("n_words", "n_banks", "n_buffers"), [(24, 8, 2), (10, 2, 2), (21, 1, 1), (12, 4, 1), (8, 16, 2)])
+@pytest.mark.parametrize(
+    ("n_words", "n_banks", "n_buffers"), [(24, 8, 2), (10, 2, 2), (21, 1, 1), (12, 4, 1), (8, 16, 2)]
+)
 def test_scratchpad_reads_a_cycle_later_what_was_written(n_words: int, n_banks: int, n_buffers: int) -> None:
     dut = Scratchpad(n_words=n_words, word_bits=20, n_banks=n_banks, n_buffers=n_buffers)
     rng = random.Random(2)
