@@ -147,7 +147,7 @@ def synthesize(
         (folder / "design.v").write_text(verilog)
         if liberty is not None:
             _copy_liberty(liberty, folder / "cells.lib")
-        _run_yosys(_script(top, target=target, liberty=liberty is not None, flatten=flatten), folder, liberty)
+        run_yosys(_script(top, target=target, liberty=liberty is not None, flatten=flatten), folder, liberty)
         statistics = json.loads((folder / "statistics.json").read_text())
         registers = json.loads((folder / "registers.json").read_text()) if target == "gates" else None
         dump = folder / "memories.il"
@@ -174,7 +174,8 @@ def _copy_liberty(liberty: Path, to: Path) -> None:
         raise InputError(f"{liberty}: wanted a readable liberty file, got: {error.strerror}") from error
 
 
-def _run_yosys(script: str, folder: Path, liberty: Path | None) -> None:
+def run_yosys(script: str, folder: Path, liberty: Path | None = None) -> None:
+    """Run `script` in `folder` (relative names only). Raises SynthesisError; InputError where `liberty` is to blame."""
     _warm_up()
     (folder / "script.ys").write_text(script)
     # Relative names only: the wheel replaces the system's temporary folder by a private one.

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
-from amaranth.lib import wiring
+from amaranth.hdl import Cat, Const, Module, Signal, unsigned
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
@@ -71,4 +71,66 @@ class MacRow(wiring.Component):
         for i in range(4):
             m.submodules[f"mac_{i}"] = mac = Mac(i % 2)
             m.d.comb += [mac.a.eq(self.a), mac.b.eq(self.b.word_select(i, 8)), self.accs.word_select(i, 24).eq(mac.acc)]
+        return m
+
+
+class LineSummer(wiring.Component):
+    """A machine with the memory port of docs/tensor.md: sums the beats of lines, writes each sum over the line's start.
+
+    A row (address, beats) is taken in cycle c, its line is requested in c + 1, its sum written in the cycle after the
+    last beat, and the next row is taken in the cycle after that: latency + beats + 2 cycles a row.
+    """
+
+    def __init__(self) -> None:
+        line = data.StructLayout({"address": unsigned(32), "beats": unsigned(27)})
+        super().__init__(
+            {
+                "clear": In(1),
+                "bias": In(32),
+                "n_rows": In(16),
+                "rows": In(stream.Signature(line)),
+                "read_request": Out(stream.Signature(line)),
+                "read_data": In(stream.Signature(unsigned(32))),
+                "write": Out(stream.Signature(data.StructLayout({"address": unsigned(32), "data": unsigned(32)}))),
+                "done": Out(1),
+                "counters": Out(48),
+                "progress": Out(80),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        row = Signal(self.rows.payload.shape())
+        left, total, n_beats, n_done = Signal(27), Signal(32), Signal(32), Signal(16)
+        m.d.comb += [
+            self.read_request.payload.eq(row),
+            self.write.payload.address.eq(row.address),
+            self.write.payload.data.eq(total),
+            self.done.eq((n_done == self.n_rows) & (n_done != 0)),
+            self.counters.eq(Cat(n_beats, n_done)),
+            self.progress.eq(Cat(n_done, Const(0, 48), n_done)),
+        ]
+        with m.FSM():
+            with m.State("TAKE"):
+                m.d.comb += self.rows.ready.eq(1)
+                with m.If(self.rows.valid):
+                    m.d.sync += [row.eq(self.rows.payload), left.eq(self.rows.payload.beats), total.eq(self.bias)]
+                    m.next = "REQUEST"
+            with m.State("REQUEST"):
+                m.d.comb += self.read_request.valid.eq(1)
+                with m.If(self.read_request.ready):
+                    m.next = "READ"
+            with m.State("READ"):
+                m.d.comb += self.read_data.ready.eq(1)
+                with m.If(self.read_data.valid):
+                    m.d.sync += [total.eq(total + self.read_data.payload), left.eq(left - 1), n_beats.eq(n_beats + 1)]
+                    with m.If(left == 1):
+                        m.next = "WRITE"
+            with m.State("WRITE"):
+                m.d.comb += self.write.valid.eq(1)
+                with m.If(self.write.ready):
+                    m.d.sync += n_done.eq(n_done + 1)
+                    m.next = "TAKE"
+        with m.If(self.clear):
+            m.d.sync += [n_beats.eq(0), n_done.eq(0)]
         return m
