@@ -13,7 +13,7 @@ from reports import style
 from reports.figures import heat_map, importance, layers, pareto, roofline, shares, stalls
 from reports.study import Chosen, Failure, Row, Study, choose, failures, pareto_front, primary, split_axes
 from reports.tables import Table, cell, layer_table, make_table, points_table
-from reports.units import listing, parameter, percent, quantity, ratio, settings
+from reports.units import listing, more, parameter, percent, quantity, ratio, settings
 
 MOST_FRONT_ROWS = 200
 MOST_TILE_AXES = 5
@@ -26,6 +26,11 @@ class Picture(NamedTuple):
     title: str
     takeaway: str
     figure: Figure
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the page's grid that the figure spans beside others."""
+        return max(1, round(self.figure.get_figheight() / 2.8))
 
 
 class Tile(NamedTuple):
@@ -107,6 +112,12 @@ def _summary(study: Study, n_front: int) -> str:
 
 def _tiles(study: Study, chosen: Sequence[Chosen]) -> list[Tile]:
     by_role = {role: point for point in chosen for role in point.roles}
+    if "only point" in by_role:
+        (point,) = chosen
+        return [
+            Tile(label, quantity(point.row[key], key.rsplit("_", 1)[1]), point.letter, "")
+            for label, key in (("Latency", "latency_ns"), ("Area", "area_um2"), ("Energy", "energy_pj"))
+        ]
     wanted = (
         ("Best latency", "fastest", "latency_ns"),
         ("Best area", "smallest", "area_um2"),
@@ -135,23 +146,23 @@ def _headline(study: Study, chosen: Sequence[Chosen]) -> list[str]:
     """The trade in words; a single point is described by itself."""
     if not chosen:
         return ["No point ran, so there is nothing to compare; the reasons are below."]
-    by_role = {role: point for point in chosen for role in point.roles}
-    fastest, smallest, frugal = by_role["fastest"], by_role["smallest"], by_role["least energy"]
-    said = []
     if len(study.done) == 1:
-        row = fastest.row
-        said.append(
+        row = study.done[0]
+        return [
             f"The point takes {quantity(row['latency_ns'], 'ns')} ({row['cycles']:,} cycles), "
             f"{quantity(row['area_um2'], 'um2')} and {quantity(row['energy_pj'], 'pj')}, and keeps its array "
             f"{percent(row['utilization'])} busy."
-        )
-    elif smallest is fastest:
+        ]
+    by_role = {role: point for point in chosen for role in point.roles}
+    fastest, smallest, frugal = by_role["fastest"], by_role["smallest"], by_role["least energy"]
+    said = []
+    if smallest is fastest:
         said.append(f"{fastest.letter} is both the fastest and the smallest point.")
     else:
         said.append(
             f"The fastest point, {fastest.letter}, is {ratio(smallest.row['latency_ns'], fastest.row['latency_ns'])} "
             f"faster than the smallest, {smallest.letter}, and takes "
-            f"{ratio(fastest.row['area_um2'], smallest.row['area_um2'])} the area."
+            f"{more(fastest.row['area_um2'], smallest.row['area_um2'], 'area')}."
         )
     if "knee" in by_role and by_role["knee"] is not fastest:
         row = by_role["knee"].row
@@ -159,7 +170,7 @@ def _headline(study: Study, chosen: Sequence[Chosen]) -> list[str]:
             f"The knee, {by_role['knee'].letter}, has {ratio(row['latency_ns'], fastest.row['latency_ns'])} the "
             f"latency of {fastest.letter} on {percent(row['area_um2'] / fastest.row['area_um2'])} of its area."
         )
-    if len(study.done) > 1 and frugal is not fastest:
+    if frugal is not fastest:
         saved = 1 - frugal.row["energy_pj"] / fastest.row["energy_pj"]
         said.append(
             f"{frugal.letter} needs {percent(saved)} less energy than {fastest.letter}, at "

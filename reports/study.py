@@ -15,6 +15,7 @@ from explore.pareto import front_indices
 
 Row = Mapping[str, Any]  # one result row of the store; `failure` is None where the point ran
 
+_KEYS = ("family", "space", "workload", "workload_digest", "model_version", "scaling")
 OBJECTIVES = ("latency_ns", "area_um2", "energy_pj")  # all minimized
 
 
@@ -36,13 +37,14 @@ class Failure(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """Rows of one family, space, workload and model version: the largest set in which comparing makes sense."""
+    """Rows of one family, space, workload, model version and scaling of prices: only these may be compared."""
 
     family: str
     space: str
     workload: str
     workload_digest: str
     model_version: str
+    scaling: str  # how prices were scaled to the node; empty where rows do not say
     done: tuple[Row, ...]  # in the order of latency, then area, then energy
     failed: tuple[Row, ...]
     axes: dict[str, tuple[Any, ...]]  # parameters with more than one value, failed points included
@@ -57,7 +59,7 @@ def studies(rows: Iterable[Row]) -> list[Study]:
     """Group `rows` into studies, in a fixed order that does not depend on the order of `rows`."""
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
-        key = tuple(str(row.get(k) or "") for k in ("family", "space", "workload", "workload_digest", "model_version"))
+        key = tuple(str(row.get(k) or "") for k in _KEYS)
         groups.setdefault(key, []).append(row)
     return [_study(key, groups[key]) for key in sorted(groups)]
 
@@ -71,13 +73,14 @@ def _study(key: tuple[str, ...], rows: Sequence[Row]) -> Study:
     axes = {name: tuple(sorted(seen.values(), key=_value_order)) for name, seen in values.items() if len(seen) > 1}
     fixed = {name: next(iter(seen.values())) for name, seen in values.items() if len(seen) == 1}
     done = sorted((r for r in rows if not r.get("failure")), key=lambda r: tuple(r[o] for o in OBJECTIVES))
-    family, space, workload, digest, version = key
+    family, space, workload, digest, version, scaling = key
     return Study(
         family=family,
         space=space,
         workload=workload,
         workload_digest=digest,
         model_version=version,
+        scaling=scaling,
         done=tuple(done),
         failed=tuple(r for r in rows if r.get("failure")),
         axes=axes,
@@ -111,8 +114,8 @@ def knee(points: Sequence[tuple[float, float]]) -> int | None:
 
 def choose(done: Sequence[Row]) -> list[Chosen]:
     """The points worth naming, in the order of latency; a point that is the best at two things is named once."""
-    if not done:
-        return []
+    if len(done) < 2:
+        return [Chosen("A", ("only point",), row) for row in done]
     roles: dict[int, list[str]] = {}
 
     def best(role: str, *objectives: str) -> None:
@@ -137,7 +140,7 @@ def primary(chosen: Sequence[Chosen]) -> Chosen | None:
         for point in chosen:
             if role in point.roles:
                 return point
-    return None
+    return chosen[0] if chosen else None
 
 
 def failures(study: Study) -> list[Failure]:

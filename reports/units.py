@@ -80,6 +80,15 @@ def parameter(value: object) -> str:
     return str(value)
 
 
+def more(larger: float, smaller: float, what: str) -> str:
+    """By how much `larger` exceeds `smaller`: "3.40× the area", or "4 % more area" where they are close."""
+    return (
+        f"{percent(larger / smaller - 1)} more {what}"
+        if larger < 1.1 * smaller
+        else f"{ratio(larger, smaller)} the {what}"
+    )
+
+
 def settings(parameters: Mapping[str, object]) -> str:
     """Parameters on one line: "array_rows 16, dataflow weight_stationary"."""
     return ", ".join(f"{name} {parameter(value)}" for name, value in parameters.items())

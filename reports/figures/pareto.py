@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from reports import style
 from reports.study import Chosen, Row, pareto_front
-from reports.units import Unit, listing, ratio, unit_for
+from reports.units import Unit, listing, more, ratio, unit_for
 
 AXES = {"area_um2": ("Area", "um2"), "latency_ns": ("Latency", "ns"), "energy_pj": ("Energy", "pj")}
 _MOST_VECTOR_POINTS = 1500  # more dominated points than this are drawn as pixels, or the page would weigh megabytes
@@ -60,8 +60,8 @@ def takeaway(data: ParetoData) -> str:
         return f"{which} of {n_points:,} points {verb} the best in both: there is nothing to trade."
     (x_low, y_high), (x_high, y_low) = data.front[0], data.front[-1]
     return (
-        f"Along the front, {ratio(x_high, x_low)} the {data.x_name.lower()} buys "
-        f"{ratio(y_high, y_low)} less {data.y_name.lower()}; {data.n_front:,} of {n_points:,} points are on it."
+        f"Along the front, {more(x_high, x_low, data.x_name.lower())} buys "
+        f"a {ratio(y_high, y_low)} lower {data.y_name.lower()}; {data.n_front:,} of {n_points:,} points are on it."
     )
 
 

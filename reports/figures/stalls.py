@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from reports import style
 from reports.study import Row
@@ -65,6 +66,8 @@ def draw(data: StallsData) -> Figure:
             bottom + share, edges, baseline=bottom, fill=True, color=colours[phase], label=phase.replace("_", " ")
         )
         bottom = bottom + share
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.xaxis.set_major_formatter(style.PlainTicks(same_decimals=True))
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(0, 100)
     axes.set_xlabel("Points, by share of computing")

@@ -28,7 +28,7 @@ def test_pareto_data_splits_front_and_dominated():
     assert (data.x_unit, data.y_unit) == (Unit(1e6, "mm²"), Unit(1e3, "µs"))
     assert data.marks == [("B", 2, 2)]
     assert pareto.takeaway(data) == (
-        "Along the front, 4.00× the area buys 4.00× less latency; 3 of 4 points are on it."
+        "Along the front, 4.00× the area buys a 4.00× lower latency; 3 of 4 points are on it."
     )
     assert pareto.pareto_data(rows[:1], [], x="area_um2", y="latency_ns") is None
 

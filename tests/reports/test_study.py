@@ -15,8 +15,9 @@ def made(latency_ns, area_um2, energy_pj=1.0, failure=None, **point):
 
 def test_rows_are_compared_only_within_one_workload_space_and_version():
     rows = [made(1, 1, n=1), {**made(1, 1, n=2), "workload": "v"}, {**made(1, 1, n=1), "model_version": "2"}]
-    assert [(s.workload, s.model_version, s.n_points) for s in study.studies(rows)] == [
-        ("v", "1", 1), ("w", "1", 1), ("w", "2", 1),
+    rows += [{**made(1, 1, n=1), "scaling": "other"}]
+    assert [(s.workload, s.model_version, s.scaling) for s in study.studies(rows)] == [
+        ("v", "1", ""), ("w", "1", ""), ("w", "1", "other"), ("w", "2", ""),
     ]  # fmt: skip
 
 
@@ -62,6 +63,11 @@ def test_chosen_points_are_named_once_by_latency():
 def test_ties_fall_to_the_point_that_is_better_elsewhere():
     (best,) = study.choose([made(1, 2, n=1), made(1, 1, n=2)])
     assert best.row["point"]["n"] == 2 and len(best.roles) == 4
+
+
+def test_one_point_is_the_best_at_nothing():
+    (only,) = study.choose([made(1, 2, n=1)])
+    assert only.roles == ("only point",) and study.primary([only]) is only
 
 
 def test_failures_with_other_numbers_have_one_cause():

@@ -45,6 +45,7 @@ def test_small_texts():
     assert units.listing(["a", "b", "c"]) == "a, b and c"
     assert units.listing([]) == ""
     assert units.ratio(34, 10) == "3.40×"
+    assert [units.more(x, 10, "area") for x in (34, 10.4)] == ["3.40× the area", "4 % more area"]
     assert units.settings({"double_buffered": True, "acc_bits": 32, "bytes": 65536}) == (
         "double_buffered true, acc_bits 32, bytes 65,536"
     )
