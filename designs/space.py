@@ -255,7 +255,7 @@ def _find(path_or_name: str | Path) -> Path:
 def _axes(
     node: yaml_strict.Node | None, fields: dict[str, Field], family: str
 ) -> tuple[tuple[Axis, ...], dict[tuple[str, Value], yaml_strict.Place]]:
-    """The axes under `design:`, and where each of their values stands in the file."""
+    """The axes under `design:`, and where each value that the file names stands in it (of a range, both ends)."""
     if node is None or (isinstance(node, yaml_strict.Scalar) and node.value is None):
         return (), {}
     if not isinstance(node, yaml_strict.Mapping):
@@ -265,7 +265,8 @@ def _axes(
     places: dict[tuple[str, Value], yaml_strict.Place] = {}
     for name, entry in node.entries.items():
         found = _axis_values(entry, fields[name])
-        places |= {(name, value): place for value, place in found}
+        named = (found[0], found[-1]) if isinstance(entry, yaml_strict.Mapping) else found
+        places |= {(name, value): place for value, place in named}
         axes.append(Axis(name, tuple(value for value, _ in found)))
     return tuple(axes), places
 

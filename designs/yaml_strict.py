@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -145,10 +145,11 @@ class _Builder:
 
     def _node(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Node:
         place = self._place(event)
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise place.error(f"wanted plain values, got anchor or alias {shown(event.anchor)}; write the value out")
-        if getattr(event, "tag", None):
-            raise place.error(f"wanted plain values, got the tag {shown(event.tag)}; remove it")
+        anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
+        if anchor is not None:  # also of an alias
+            raise place.error(f"wanted plain values, got anchor or alias {shown(anchor)}; write the value out")
+        if tag is not None:
+            raise place.error(f"wanted plain values, got the tag {shown(tag)}; remove it")
         if depth > MAX_DEPTH:
             raise place.error(f"wanted at most {MAX_DEPTH} levels of nesting, got more")
         if isinstance(event, yaml.ScalarEvent):
@@ -178,7 +179,8 @@ class _Builder:
         return Mapping(place, entries, keys)
 
     def _place(self, event: yaml.Event) -> Place:
-        return Place(self._file, event.start_mark.line + 1, event.start_mark.column + 1)
+        mark: Any = event.start_mark
+        return Place(self._file, mark.line + 1, mark.column + 1)
 
 
 def _resolve(text: str) -> ScalarValue:

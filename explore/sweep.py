@@ -47,7 +47,7 @@ class SweepResult:
     pareto_front: list[Row]  # by the space's objectives, its constraints kept; sorted by the first objective
 
 
-class SweepInterrupted(KeyboardInterrupt):
+class SweepInterrupted(Exception):
     """Ctrl-C during a sweep; `str()` says what is kept and how to resume."""
 
 

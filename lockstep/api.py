@@ -72,6 +72,24 @@ def sweep(
         return run(chosen, loaded, opened, workers, limit, progress, scaling)
 
 
+def timeline(space: SpaceLike, workload: WorkloadLike, file: str | Path, **parameters: Value) -> Path:
+    """Write one run as Chrome/Perfetto trace JSON. InputError where the family's simulator tells no events."""
+    from explore.evaluate import simulator
+    from reports.timeline import write_timeline
+
+    chosen = pinned(space, parameters)
+    loaded = workload_of(chosen, workload)
+    module = simulator(chosen.family)
+    if not hasattr(module, "timeline"):
+        raise InputError(f"timeline: wanted a family whose simulator tells when things happen, got {chosen.family}")
+    design = chosen.design(chosen.first_point())
+    try:
+        events = module.timeline(design, loaded.layers)
+        return write_timeline(events, file, clock_mhz=design.clock_mhz, name=f"{chosen.name} {loaded.name}")
+    except OSError as error:
+        raise InputError(f"{file}: wanted a file to write to, got: {error.strerror}; name another") from error
+
+
 def verify(
     space: SpaceLike,
     *,
@@ -159,10 +177,10 @@ def trace(file: str | Path, output: str | Path, *, bind: Mapping[str, int] | Non
     `bind` gives dynamic dimensions their size. Raises InputError, naming node and op, for what cannot be imported.
     """
     from workloads.files import save_graph
-    from workloads.importers.onnx import import_onnx
+    from workloads.importers.onnx import trace_onnx
     from workloads.load import load_workload
 
-    graph = import_onnx(file, bind=dict(bind or {}))
+    graph = trace_onnx(file, bind)
     save_graph(graph, output)
     loaded = load_workload(str(output))
     return {

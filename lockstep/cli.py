@@ -67,7 +67,7 @@ def simulate(
     loaded = api.workload_of(chosen, workload)
     row = api.simulate(chosen, loaded, scaling=scaling)
     if timeline is not None:
-        api.write_timeline(chosen, loaded, timeline)
+        api.timeline(chosen, loaded, timeline)
     _note_open_axes(chosen)
     _print(row, json_, lambda: show.simulation(row))
 
@@ -232,18 +232,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code if isinstance(code, int) else 0
     except InputError as error:
         return _complain(str(error), 2)
-    except KeyboardInterrupt as error:
-        return _complain(str(error) or "interrupted", 130)
-    except typer.Abort:
+    except (KeyboardInterrupt, typer.Abort):
         return _complain("interrupted", 130)
     except BrokenPipeError:  # `lockstep ... | head`: the reader has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        if _is_interrupted_sweep(error):
+            return _complain(str(error), 130)
         usage = _usage_message(error)
         if usage is None:
             raise
         return _complain(usage, 2)
+
+
+def _is_interrupted_sweep(error: Exception) -> bool:
+    from explore.sweep import SweepInterrupted
+
+    return isinstance(error, SweepInterrupted)
 
 
 def _usage_message(error: Exception) -> str | None:

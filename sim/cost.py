@@ -87,7 +87,7 @@ def _dynamic_pj(name: str, part: Part, activity: Mapping[str, int], technology: 
             n_kb, part.bits
         )
     if part.reads or part.writes:
-        raise CostError(f"{name}: wanted operations of a {part.kind}, got reads or writes")
+        raise CostError(f"{name}: wanted operations for logic ({part.kind}), got reads or writes")
     return _n(part.operations, activity) * _linear(part, technology.logic_pj)
 
 
