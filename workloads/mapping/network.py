@@ -55,7 +55,7 @@ def network_image(
     network: NetworkProgram,
     feeds: Mapping[str, np.ndarray],
 ) -> np.ndarray:
-    """DRAM before the first program: the network's inputs `feeds` (n_images, channels, h, w), weights and parameters."""
+    """DRAM before the first program: inputs `feeds` (n_images, channels, h, w), weights and parameters."""
     image = np.zeros(network.n_bytes, dtype=np.uint8)
     zeros = {layer.inputs[0]: layer.numbers.in_zero for layer in reversed(layers) if layer.numbers is not None}
     for name, x in feeds.items():

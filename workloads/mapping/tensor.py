@@ -271,7 +271,7 @@ class Regions:
 
 
 def build_program(design: Design, layer: Layer, tiling: Tiling, regions: Regions | None = None) -> Program:
-    """The program that runs `layer` on `design`, cut by `tiling`; by default its tensors lie one after the other from 0.
+    """The program that runs `layer` on `design`, cut by `tiling`; by default its tensors follow each other from 0.
 
     Raises InputError where the tiling does not fit, or where the layer's numbers do not fit the machine.
     """
