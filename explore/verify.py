@@ -7,7 +7,7 @@ import os
 import pkgutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,6 @@ class Verification:
     results: tuple[CaseResult, ...]
     seed: int
     n_points: int
-    waves: tuple[str, ...] = field(default=())
 
     @property
     def differences(self) -> list[dict[str, Any]]:
@@ -85,11 +84,13 @@ def verify(
     The cases depend on `seed` and the point's index only. With `waves_dir`, a point that differs leaves its waveform
     there. Raises InputError where the family has no RTL to verify or no simulator is installed.
     """
-    family = _family(space.family)
+    _family(space.family)  # refuse before anything is started
     chosen = space.random_points(points, seed)
-    jobs = [(space.family, index, space.design(point), point, seed, simulator, waves_dir) for index, point in enumerate(chosen)]
+    jobs = [
+        (space.family, index, space.design(point), point, seed, simulator, waves_dir)
+        for index, point in enumerate(chosen)
+    ]
     results: dict[int, tuple[CaseResult, ...]] = {}
-    del family
     with ProcessPoolExecutor(max_workers=workers or os.cpu_count()) as pool:
         futures = {pool.submit(_verify_point, *job): job[1] for job in jobs}
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -14,14 +14,14 @@ from designs.errors import InputError
 from designs.families.tensor import Design
 from designs.space import Point
 from explore.verify import CaseResult, Difference
-from hw.bench.tensor import RtlRun, run_programs
+from hw.bench.simulator import SimulatorName
+from hw.bench.tensor import ProgramRun, run_programs, tensor_verilog
 from sim.families import tensor as simulator_of_tensor
 from workloads.layer import Layer
 from workloads.load import load_workload
 from workloads.mapping.memory import dram_image, read_output
 from workloads.mapping.numbers import arithmetic, bind_numbers
-from workloads.mapping.program import Program
-from workloads.mapping.tensor import Regions, Tiling, act_bytes, build_program, fits, geometry, out_bytes, steps
+from workloads.mapping.tensor import Tiling, build_program, fits, geometry, steps
 from workloads.random_layers import random_layer
 from workloads.reference import run_layer
 
@@ -42,27 +42,39 @@ class Case:
 
 
 def verify_point(
-    design: Design, *, point: Point, index: int, seed: int, simulator: str | None, waves_dir: Path | None
+    design: Design, *, point: Point, index: int, seed: int, simulator: SimulatorName | None, waves_dir: Path | None
 ) -> list[CaseResult]:
     """Run the cases of one point on the RTL, in one simulation, and compare each with simulator and interpreter."""
     cases = draw_cases(design, np.random.default_rng([seed, index]))
-    programs, image = place(design, cases)
+    verilog = tensor_verilog(design)
     with tempfile.TemporaryDirectory(prefix="lockstep-verify-") as folder:
-        runs, after = run_programs(design, programs, image, simulator=simulator, work_dir=Path(folder))
-    results = [
-        compare(design, case, program, run, after, index=index, point=point)
-        for case, program, run in zip(cases, programs, runs, strict=True)
-    ]
+        runs = run_cases(design, cases, work_dir=Path(folder), simulator=simulator, verilog=verilog)
+    results = [compare(design, case, run, index=index, point=point) for case, run in zip(cases, runs, strict=True)]
     if waves_dir is None or not any(result.differences for result in results):
         return results
-    folder = waves_dir / f"point{index}"
-    run_programs(design, programs, image, simulator=simulator, work_dir=folder, waves=True)
-    return [replace_waves(result, folder) for result in results]
+    waves = waves_dir / f"point{index}"
+    run_cases(design, cases, work_dir=waves, simulator=simulator, verilog=verilog, waves=True)
+    return [replace(result, waves=str(waves)) for result in results]
 
 
-def replace_waves(result: CaseResult, folder: Path) -> CaseResult:
-    """The result with the folder of its waveform."""
-    return CaseResult(**{**result.__dict__, "waves": str(folder)})
+def run_cases(
+    design: Design,
+    cases: Sequence[Case],
+    *,
+    work_dir: Path,
+    simulator: SimulatorName | None = None,
+    verilog: str | None = None,
+    waves: bool = False,
+) -> list[ProgramRun]:
+    """Run the cases one after the other on one machine, each from a DRAM of its own."""
+    programs = [build_program(design, case.layer, case.tiling) for case in cases]
+    images = [
+        dram_image(design, case.layer, case.tiling, program, case.x, case.residual)
+        for case, program in zip(cases, programs, strict=True)
+    ]
+    return run_programs(
+        design, programs, images, work_dir=work_dir, simulator=simulator, verilog=verilog, trace=True, waves=waves
+    )
 
 
 def draw_cases(design: Design, rng: np.random.Generator) -> list[Case]:
@@ -72,29 +84,14 @@ def draw_cases(design: Design, rng: np.random.Generator) -> list[Case]:
     return cases + ([network_case] if network_case else [])
 
 
-def place(design: Design, cases: Sequence[Case]) -> tuple[list[Program], np.ndarray]:
-    """The cases' programs one after the other in one DRAM, and that DRAM."""
-    programs, images, end = [], [], 0
-    for case in cases:
-        act, out = act_bytes(design, case.layer), out_bytes(design, case.layer)
-        residual = out if case.layer.residual else 0
-        regions = Regions(act=end, residual=end + act, out=end + act + residual, constants=end + act + residual + out)
-        program = build_program(design, case.layer, case.tiling, regions)
-        programs.append(program)
-        images.append(dram_image(design, case.layer, case.tiling, program, case.x, case.residual)[end:])
-        end = program.end
-    return programs, np.concatenate(images)
-
-
-def compare(
-    design: Design, case: Case, program: Program, run: RtlRun, after: np.ndarray, *, index: int, point: Point
-) -> CaseResult:
+def compare(design: Design, case: Case, run: ProgramRun, *, index: int, point: Point) -> CaseResult:
     """Outputs, cycles and activity of one case: RTL against interpreter and simulator."""
     expected, n_overflows = run_layer(case.layer, case.x, case.residual, arithmetic(design, case.tiling.blocks))
     simulated = simulator_of_tensor.simulate([design], [case.layer], tilings=[case.tiling])[0]
     if simulated.failure:
         raise InputError(f"simulator refused a case that was drawn to fit: {simulated.failure}")
-    rtl_output = read_output(design, case.layer, program, after)
+    program = build_program(design, case.layer, case.tiling)
+    rtl_output = read_output(design, case.layer, program, run.memory)
     differences = []
     if not np.array_equal(rtl_output, expected):
         differences.append(_output_difference(design, case, rtl_output, expected))
@@ -149,11 +146,11 @@ def _output_difference(design: Design, case: Case, rtl: np.ndarray, expected: np
     raise AssertionError("every output belongs to a tile")
 
 
-def _cycle_difference(design: Design, case: Case, run: RtlRun, simulated_cycles: int) -> Difference:
+def _cycle_difference(design: Design, case: Case, run: ProgramRun, simulated_cycles: int) -> Difference:
     """The first event whose cycle differs, and its tile."""
     expected = simulator_of_tensor.events(design, case.layer, case.tiling)
     first: tuple[int, str] | None = None
-    for counter, cycles in run.events.items():
+    for counter, cycles in run.progress.items():
         for number, (rtl, simulated) in enumerate(zip(cycles, expected[counter], strict=False)):
             if rtl != simulated and (first is None or min(rtl, simulated) < first[0]):
                 text = f"{counter} {number}: cycle {simulated} simulated, {rtl} on the RTL"
