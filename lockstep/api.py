@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import pkgutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -270,8 +271,12 @@ def _with_layers(rows: list[Row], store: Store) -> list[Row]:
 
 def _verilog(space: Space, point: Point) -> tuple[str, str]:
     """(top module, Verilog) of a point."""
+    import hw.families
     from hw.verilog import emit_verilog
 
+    known = sorted(module.name for module in pkgutil.iter_modules(hw.families.__path__))
+    if space.family not in known:
+        raise InputError(f"family: wanted one that has RTL ({', '.join(known)}), got {space.family}")
     module = importlib.import_module(f"hw.families.{space.family}")
     top = f"lockstep_{space.family}"
     return top, emit_verilog(module.build(space.design(point)), top=top)

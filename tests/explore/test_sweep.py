@@ -79,7 +79,10 @@ def test_a_sweep_has_every_point_in_file_order_and_the_exact_front(space: Space,
     found = sweep(space, workload)
     assert (found.points, found.computed, found.cached, found.failed, found.refused) == (24, 24, 0, 8, 0)
     assert [row["point"] for row in found.rows] == space.points()
-    assert [(r["point"]["lanes"], r["point"]["banks"], r["cycles"]) for r in found.pareto_front] == [(8, 1, 15), (16, 1, 8)]
+    assert [(r["point"]["lanes"], r["point"]["banks"], r["cycles"]) for r in found.pareto_front] == [
+        (8, 1, 15),
+        (16, 1, 8),
+    ]
     assert all("layers" not in row for row in found.rows)
     failed = [row for row in found.rows if row["failure"] is not None]
     assert {row["point"]["lanes"] for row in failed} == {64}
@@ -87,7 +90,9 @@ def test_a_sweep_has_every_point_in_file_order_and_the_exact_front(space: Space,
 
 
 def test_constraints_keep_points_off_the_front_but_in_the_rows(tmp_path: Path, workload: Workload) -> None:
-    text = TOY.read_text().replace("minimize: [area_um2, latency_ns]", "minimize: [latency_ns]\nsubject_to: [cycles > 8]")
+    text = TOY.read_text().replace(
+        "minimize: [area_um2, latency_ns]", "minimize: [latency_ns]\nsubject_to: [cycles > 8]"
+    )
     (tmp_path / "s.yaml").write_text(text)
     found = sweep(load_space(tmp_path / "s.yaml"), workload)
     assert [row["cycles"] for row in found.pareto_front] == [15] and len(found.rows) == 24
@@ -179,7 +184,9 @@ def processes_of(group: int) -> list[int]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_kill_9_at_random_instants_then_resume_gives_the_same_rows(large: Space, workload: Workload, tmp_path: Path) -> None:
+def test_kill_9_at_random_instants_then_resume_gives_the_same_rows(
+    large: Space, workload: Workload, tmp_path: Path
+) -> None:
     undisturbed = sweep(large, workload)
     draw = random.Random(20)
     path = tmp_path / "s.sqlite"

@@ -93,7 +93,10 @@ def test_a_part_without_a_price_is_an_error(part: Part, message: str) -> None:
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        (Part(kind="adder", bits=8, operations={"mac": 1}), "x: wanted the activity counter 'mac', got a run without it"),
+        (
+            Part(kind="adder", bits=8, operations={"mac": 1}),
+            "x: wanted the activity counter 'mac', got a run without it",
+        ),
         (Part(kind="adder", bits=8, reads={"macs": 1}), "x: wanted operations for logic .adder., got reads or writes"),
         (Part(kind="sram", bits=8, words=8, operations={"macs": 1}), "x: wanted reads and writes of a memory"),
     ],

@@ -1,0 +1,178 @@
+"""The command line: exit codes, one-line errors, one JSON document, examples in every help."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from designs.errors import InputError
+from lockstep import cli
+from tests import toy_family
+
+ROOT = Path(__file__).parent.parent.parent
+TOY = str(ROOT / "tests" / "toy_family" / "space.yaml")
+COMMANDS = ("simulate", "sweep", "rtl", "verify", "synth", "report", "trace")
+
+
+@pytest.fixture(autouse=True)
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy_family.install()
+    monkeypatch.chdir(tmp_path)
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = cli.main(arguments)
+    out, error = capsys.readouterr()
+    return code, out, error
+
+
+def document(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> Any:
+    found, out, _ = run(capsys, *arguments, "--json")
+    assert found == code
+    return json.loads(out, parse_constant=lambda text: pytest.fail(f"{text} is not JSON"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, error = run(capsys, command, "--help")
+    assert code == 0 and error == ""
+    assert f"Example: lockstep {command} " in out and "--json" in out
+
+
+def test_help_and_no_arguments_list_the_commands(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, _ = run(capsys, "--help")
+    assert code == 0 and all(f"  {command} " in out for command in COMMANDS)
+    monkeypatch.setattr(sys, "argv", ["lockstep"])
+    assert cli.main() == 0 and capsys.readouterr().out == out
+
+
+def test_simulate(capsys: pytest.CaptureFixture[str]) -> None:
+    row = document(capsys, "simulate", TOY, "--set", "lanes=16", "--set", "pipelined=false", "-w", "gemm:8x8x8")
+    assert (row["cycles"], row["phases"], row["roofline_cycles"]) == (64, {"compute": 32, "stall": 32}, 32)
+    assert (row["latency_ns"], row["utilization"]) == (64.0, 0.5)
+    assert row["area_um2"] > 0 and row["energy_pj"] > 0 and row["activity"]["macs"] == 512
+    code, out, error = run(capsys, "simulate", TOY)
+    assert code == 0 and "gemm:6x5x4" in out and "cycles" in out
+    assert error == (
+        "open axes take their first value: lanes=8, banks=1, pipelined=true, order=rows_first (pin them with --set)\n"
+    )
+
+
+def test_sweep_keeps_a_store_and_writes_a_page(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    first = document(capsys, "sweep", TOY, "--store", "s.sqlite", "--workers", "1", "--limit", "5")
+    assert [first[key] for key in ("points", "computed", "cached", "failed")] == [5, 5, 0, 0]
+    again = document(capsys, "sweep", TOY, "--store", "s.sqlite")
+    assert [again[key] for key in ("points", "computed", "cached", "failed")] == [24, 19, 5, 8]
+    assert [row["cycles"] for row in again["pareto_front"]] == [15, 8]
+    third = document(capsys, "sweep", TOY, "--store", "s.sqlite")
+    assert third["pareto_front"] == again["pareto_front"] and third["cached"] == 24
+    assert "seconds" in again and all("seconds" not in key for row in again["pareto_front"] for key in row)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["s.sqlite"]  # no page unless asked for
+    code, out, _ = run(capsys, "sweep", TOY)
+    assert code == 0 and "Pareto front of area_um2, latency_ns" in out and "8 failed" in out
+    assert (tmp_path / "out" / "space" / "index.html").is_file()
+    assert (tmp_path / "out" / "space" / "results.sqlite").is_file()
+    pages = document(capsys, "report", "s.sqlite", "-o", "page")["files"]
+    assert all(Path(path).is_file() for path in pages) and "page/index.html" in pages
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("swep",), "No such command 'swep'"),
+        (("simulate",), "Missing argument 'SPACE'. (see lockstep simulate --help)"),
+        (("simulate", TOY, "--bogus"), "No such option: --bogus"),
+        (("simulate", "none.yaml"), "none.yaml: wanted a readable YAML file, got: No such file or directory"),
+        (("simulate", TOY, "--set", "lanes"), "--set lanes: wanted --set array_rows=8, got 'lanes'"),
+        (("simulate", TOY, "--set", "lanes=8", "--set", "lanes=9"), "wanted each name once, got 'lanes' twice"),
+        (("simulate", TOY, "--set", "lanes=x\ny"), "--set lanes=x y: wanted a whole number, got 'x\\ny'"),
+        (("simulate", TOY, "--set", "lanes=64"), "layer a: wanted 65 bytes, 64 available"),
+        (("simulate", TOY, "-w", "gemm:1x2"), "got 'gemm:1x2'"),
+        (("simulate", TOY, "--scaling", "moore"), "'moore' is not one of 'stillmaker_baas', 'whole_operation'"),
+        (("simulate", TOY, "--timeline", "t.json"), "timeline: wanted a family whose simulator tells when things happen"),
+        (("sweep", TOY, "--workers", "0"), "Invalid value for '--workers'"),
+        (("sweep", TOY, "--store", TOY), "wanted a Lockstep results store, got another kind of file"),
+        (("sweep", TOY, "--store", "/proc/none/s"), "wanted a folder for the store"),
+        (("report", "none.sqlite", "-o", "page"), "none.sqlite: wanted a results store, got no such file"),
+        (("rtl", TOY, "-o", "x"), "family: wanted one that has RTL (tensor), got toy"),
+        (("synth", TOY), "family: wanted one that has RTL (tensor), got toy"),
+        (("verify", TOY), "family: wanted one that has RTL to verify"),
+        (("trace", "none.onnx", "-o", "x.npz"), "none.onnx"),
+        (("trace", "none.onnx", "-o", "x.npz", "--bind", "batch=0"), "wanted a whole number of 1 or more, got '0'"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("as_json", [False, True])
+def test_bad_input_is_one_line_on_stderr_and_exit_code_2(
+    arguments: tuple[str, ...], message: str, as_json: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, error = run(capsys, *arguments, *(["--json"] if as_json else []))
+    assert code == 2 and out == ""
+    assert message in error and error.startswith("lockstep: ") and error.count("\n") == 1
+
+
+def test_differences_exit_with_1(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from explore import verify as module
+
+    def result(rtl_cycles: int) -> module.CaseResult:
+        wrong = (module.Difference(what="cycles", expected=10, rtl=rtl_cycles, where="tile 0, cycle 7"),)
+        return module.CaseResult(
+            point=0, design={"lanes": 8}, layer="a", n_tiles=1, n_outputs=4, simulated_cycles=10, rtl_cycles=rtl_cycles,
+            outputs_equal=True, activity_equal=True, overflows=0, differences=() if rtl_cycles == 10 else wrong,
+        )  # fmt: skip
+
+    for rtl_cycles, code in ((10, 0), (11, 1)):
+        found = module.Verification(results=(result(rtl_cycles),), seed=3, n_points=1)
+        monkeypatch.setattr(module, "verify", lambda *_, found=found, **__: found)
+        answer = document(capsys, "verify", TOY, "--points", "1", code=code)
+        assert (answer["cases"], answer["rtl_cycles"], len(answer["differences"])) == (1, rtl_cycles, code)
+        found_code, out, _ = run(capsys, "verify", TOY)
+        assert found_code == code and f"{rtl_cycles} RTL cycles" in out
+
+
+def test_a_fault_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("designs.space.load_space", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        cli.main(["simulate", TOY])
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    command = f"{sys.executable} -m tests.toy_family sweep --help | head -n 1"
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, env=os.environ, check=False)
+    assert done.returncode == 0 and done.stderr == ""
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from lockstep.cli import main; main(['--help']); "
+        "heavy = {'numpy', 'numba', 'amaranth', 'matplotlib', 'onnx', 'scipy', 'yaml', 'sim', 'hw', 'explore', 'reports'}; "
+        "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_public_names_are_there() -> None:
+    import lockstep
+
+    assert sorted(lockstep.__all__) == lockstep.__all__ == dir(lockstep)
+    for name in lockstep.__all__:
+        assert getattr(lockstep, name).__name__ == name
+    with pytest.raises(AttributeError, match="module 'lockstep' has no attribute 'nothing'"):
+        lockstep.nothing  # noqa: B018
+    row = lockstep.simulate(TOY, lanes=16, pipelined=False)
+    assert row["cycles"] == 16
+    found = lockstep.sweep(lockstep.load_space(TOY), lockstep.load_workload("gemm:1x2x3"), order="rows_first")
+    assert len(lockstep.flat_table(found.rows)) == 12
+    with pytest.raises(InputError, match="--set lanes=8.5: wanted a whole number, got 8.5"):
+        lockstep.simulate(TOY, lanes=8.5)
