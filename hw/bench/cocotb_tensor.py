@@ -40,7 +40,7 @@ async def programs(dut: Any) -> None:
         if job["image"] is not None:
             memory.image = bytearray(np.load(job["image"]).tobytes())
         with np.load(job["program"]) as arrays:
-            program = {name: _integers(arrays[name]) for name in ("config", "tiles", "outputs")}
+            program = {name: _integers(arrays[name]) for name in ("layer", "tiles", "outputs")}
         runs.append(await _run(dut, program, memory, job["most_cycles"], arguments["trace"]))
         np.save(work_dir() / f"memory_{index}.npy", np.frombuffer(memory.image, dtype=np.uint8))
     write_result({"runs": runs})
@@ -57,7 +57,7 @@ async def _run(
     """One program from `clear` to `done`: its counters, and where asked the cycle of every step of the progress."""
     falling = FallingEdge(dut.clk)
     dut.clear.value = 1
-    dut.layer.value = program["config"][0]
+    dut.layer.value = program["layer"][0]
     dut.n_outputs.value = len(program["outputs"])
     dut.read_request__ready.value = dut.write__ready.value = 1
     await falling

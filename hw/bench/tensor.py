@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from amaranth.hdl import Shape
 from amaranth.lib import data
 
 from designs.families.tensor import Design
+from hw.bench.cxxrtl import Machine
 from hw.bench.simulator import SimulatorName, run_bench
 from hw.families.tensor import ACTIVITY, PROGRESS, build
 from hw.parts.activity import COUNTED_BITS
@@ -21,6 +22,7 @@ from workloads.mapping.program import OutputField, Program, TileField
 
 TOP = "tensor_machine"
 MODULE = "hw.bench.cocotb_tensor"
+MOST_CYCLES = 10_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,7 @@ def run_programs(
     images: Sequence[np.ndarray | None],
     *,
     work_dir: Path,
-    simulator: SimulatorName | None = None,
+    simulator: SimulatorName | Literal["cxxrtl"] | None = None,
     most_cycles: Sequence[int] | None = None,
     trace: bool = False,
     waves: bool = False,
@@ -56,43 +58,85 @@ def run_programs(
     `images[i]` (uint8) is the DRAM at the start of program i; None keeps what the program before left. `most_cycles`
     bounds each program (default 10 million): a machine that is not done by then is an error. `trace` records
     `progress`. With `lazy_seed` the memory stalls at random: the bytes stay right, the cycles do not mean anything.
-    `verilog` saves emitting it again. Raises hw.bench.simulator.BenchError where the machine hangs or leaves its
-    memory.
+    `simulator` is one under cocotb (default: what `find_simulator` finds), or `cxxrtl`, the same Verilog compiled, for
+    bulk runs (no waves). `verilog` saves emitting it again. Raises hw.bench.simulator.BenchError where the machine
+    hangs or leaves its memory.
     """
+    jobs = [
+        _Job(design, program, image, most)
+        for program, image, most in zip(programs, images, most_cycles or [MOST_CYCLES] * len(programs), strict=True)
+    ]
+    verilog = verilog or tensor_verilog(design)
+    if simulator == "cxxrtl":
+        return _run_compiled(design, jobs, verilog, trace=trace, lazy_seed=lazy_seed)
     work_dir.mkdir(parents=True, exist_ok=True)
-    jobs: list[dict[str, Any]] = []
-    for index, (program, image) in enumerate(zip(programs, images, strict=True)):
-        job: dict[str, Any] = {"program": str((work_dir / f"program_{index}.npz").resolve()), "image": None}
-        np.savez(
-            job["program"],
-            config=pack_config(design, program),
-            tiles=pack_rows(tile_layout(), TileField, program.tiles),
-            outputs=pack_rows(output_layout(), OutputField, program.outputs),
-        )
-        if image is not None:
-            job["image"] = str((work_dir / f"image_{index}.npy").resolve())
-            np.save(job["image"], np.ascontiguousarray(image, dtype=np.uint8))
-        job["most_cycles"] = 10_000_000 if most_cycles is None else most_cycles[index]
-        jobs.append(job)
     arguments = {
         "beat_bytes": design.dram_bytes_per_cycle,
         "latency_cycles": design.dram_latency_cycles,
         "lazy_seed": lazy_seed,
         "trace": trace,
-        "programs": jobs,
+        "programs": [job.save(work_dir.resolve(), index) for index, job in enumerate(jobs)],
     }
     result = run_bench(
-        verilog or tensor_verilog(design), top=TOP, module=MODULE, work_dir=work_dir, arguments=arguments,
-        simulator=simulator, waves=waves,
-    )  # fmt: skip
-    return [_program_run(run, np.load(work_dir / f"memory_{index}.npy")) for index, run in enumerate(result["runs"])]
+        verilog, top=TOP, module=MODULE, work_dir=work_dir, arguments=arguments, simulator=simulator, waves=waves
+    )
+    return [
+        _program_run(
+            int(run["counters"], 16),
+            [(cycle, int(packed, 16)) for cycle, packed in run["progress"]],
+            np.load(work_dir / f"memory_{index}.npy"),
+        )
+        for index, run in enumerate(result["runs"])
+    ]
 
 
-def _program_run(run: dict[str, Any], memory: np.ndarray) -> ProgramRun:
-    counters = _fields(int(run["counters"], 16), ("cycles", *ACTIVITY), COUNTED_BITS)
-    progress: dict[str, list[int]] = {name: [] for name in PROGRESS} if run["progress"] else {}
-    for cycle, packed in run["progress"]:
-        for name, value in _fields(int(packed, 16), PROGRESS, COUNTER_BITS).items():
+class _Job:
+    """A program as a bench takes it: packed rows of bytes."""
+
+    def __init__(self, design: Design, program: Program, image: np.ndarray | None, most_cycles: int) -> None:
+        self.layer = pack_config(design, program)
+        self.tiles = pack_rows(tile_layout(), TileField, program.tiles)
+        self.outputs = pack_rows(output_layout(), OutputField, program.outputs)
+        self.image = None if image is None else np.array(image, dtype=np.uint8)
+        self.most_cycles = most_cycles
+
+    def save(self, folder: Path, index: int) -> dict[str, Any]:
+        """Write the arrays for the cocotb bench; its arguments."""
+        program, image = folder / f"program_{index}.npz", folder / f"image_{index}.npy"
+        np.savez(program, layer=self.layer, tiles=self.tiles, outputs=self.outputs)
+        if self.image is not None:
+            np.save(image, self.image)
+        shown = None if self.image is None else str(image)
+        return {"program": str(program), "image": shown, "most_cycles": self.most_cycles}
+
+
+def _run_compiled(
+    design: Design, jobs: list[_Job], verilog: str, *, trace: bool, lazy_seed: int | None
+) -> list[ProgramRun]:
+    runs = []
+    memory = np.zeros(0, dtype=np.uint8)
+    with Machine(verilog, top=TOP, constants=("layer", "n_outputs"), sources=("tiles", "outputs")) as machine:
+        for job in jobs:
+            memory = (memory if job.image is None else job.image).copy()
+            run = machine.run(
+                constants={"layer": job.layer, "n_outputs": np.array([len(job.outputs)], dtype="<u2").view(np.uint8)},
+                sources={"tiles": job.tiles, "outputs": job.outputs},
+                image=memory,
+                beat_bytes=design.dram_bytes_per_cycle,
+                latency_cycles=design.dram_latency_cycles,
+                most_cycles=job.most_cycles,
+                trace=trace,
+                lazy_seed=lazy_seed,
+            )
+            runs.append(_program_run(run.counters, run.progress, memory))
+    return runs
+
+
+def _program_run(packed_counters: int, steps: list[tuple[int, int]], memory: np.ndarray) -> ProgramRun:
+    counters = _fields(packed_counters, ("cycles", *ACTIVITY), COUNTED_BITS)
+    progress: dict[str, list[int]] = {name: [] for name in PROGRESS} if steps else {}
+    for cycle, packed in steps:
+        for name, value in _fields(packed, PROGRESS, COUNTER_BITS).items():
             # A counter that is advanced in cycle x shows its new value in cycle x + 1.
             progress[name] += [cycle - 1] * (value - len(progress[name]))
     return ProgramRun(cycles=counters.pop("cycles"), activity=counters, memory=memory, progress=progress)

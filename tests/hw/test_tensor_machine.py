@@ -97,6 +97,28 @@ def test_layers_one_after_the_other_give_the_reference_whatever_the_memory(desig
 
 
 @pytest.mark.rtl
+def test_compiled_model_gives_what_cocotb_gives(tmp_path: Path) -> None:
+    design = DESIGNS["input_stationary"]
+    cases = jobs(design, 5, seed=4)
+    programs, images = [c[2] for c in cases], [c[3] for c in cases]
+    verilog = tensor_verilog(design)
+    compiled = run_programs(
+        design, programs, images, work_dir=tmp_path, verilog=verilog, simulator="cxxrtl", trace=True
+    )
+    check(design, cases, compiled)
+    driven = run_programs(
+        design, programs, images, work_dir=tmp_path, verilog=verilog, trace=True, most_cycles=[200_000] * 5
+    )
+    for ours, theirs in zip(compiled, driven, strict=True):
+        assert (ours.cycles, ours.activity, ours.progress) == (theirs.cycles, theirs.activity, theirs.progress)
+        np.testing.assert_array_equal(ours.memory, theirs.memory)
+    lazy = run_programs(
+        design, programs, images, work_dir=tmp_path, verilog=verilog, simulator="cxxrtl", lazy_seed=1
+    )
+    check(design, cases, lazy)
+
+
+@pytest.mark.rtl
 def test_memory_stays_between_programs_where_no_image_is_given(tmp_path: Path) -> None:
     design = DESIGNS["weight_stationary"]
     case = jobs(design, 1, seed=2)[0]
