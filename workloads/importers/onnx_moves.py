@@ -38,7 +38,7 @@ def _move(t: Tracer, node: Node, kind: str, attrs: Mapping[str, Any], shape: tup
     if isinstance(value, Pending):
         t.values[node.output] = then(value, node, kind, attrs if shape is None else {"shape": shape})
     elif isinstance(value, (Real, Stored)):
-        t.values[node.output] = type(value)(t.draft.move(node.output, kind, value.tensor, shape, attrs))
+        t.values[node.output] = type(value)(t.draft.move(node.output, node.name, kind, value.tensor, shape, attrs))
     elif isinstance(value, Weights) and kind == "transpose":
         t.values[node.output] = Weights(transposed(value.tensor, attrs["order"]))
     else:

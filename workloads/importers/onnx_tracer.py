@@ -107,6 +107,8 @@ class Tracer:
                 data = value.tensor.data.reshape(-1)
             else:
                 data = _round(value.tensor.dequantize(value.tensor.data).reshape(-1) / scale.astype(np.float64))
+        elif isinstance(value, Constant) and value.bits <= 32:
+            data = value.array.astype(np.int64).reshape(-1)  # integer operators: at that scale already
         elif isinstance(value, Constant):
             data = _round(value.array.reshape(-1).astype(np.float64) / scale)
         else:

@@ -116,11 +116,13 @@ class Draft:
         shape = output_shape(op, [self.tensors[i] for i in inputs])
         return Pending(op, shape, shape)
 
-    def move(self, name: str, kind: str, source: str, shape: tuple[int, ...] | None, attrs: Mapping[str, Any]) -> str:
+    def move(
+        self, name: str, op_name: str, kind: str, source: str, shape: tuple[int, ...] | None, attrs: Mapping[str, Any]
+    ) -> str:
         """An op that only moves or selects stored integers; answers the new tensor's name."""
         x = self.tensors[source]
-        op = Op(name=name, kind=kind, inputs=(source,), output=name, low=x.low, high=x.high, attrs=attrs)
-        self._emit(op, replace(x, name=name, shape=shape or output_shape(op, [x])))
+        op = Op(name=op_name, kind=kind, inputs=(source,), output=name, low=x.low, high=x.high, attrs=attrs)
+        self._emit(op, replace(x, name=name, shape=output_shape(op, [x]) if shape is None else shape))
         return name
 
     def store(self, pending: Pending, name: str, q: Quantization) -> str:
@@ -135,7 +137,7 @@ class Draft:
         for i, op in enumerate(pending.then):
             output = name if op is pending.then[-1] else f"{name}.before{i}"
             shape = tuple(op.attrs["shape"]) if op.kind == "reshape" else None
-            last = self.move(output, op.kind, last, shape, {} if op.kind == "reshape" else op.attrs)
+            last = self.move(output, op.name, op.kind, last, shape, {} if op.kind == "reshape" else op.attrs)
         return last
 
     def clip(self, name: str, source: str, low: int, high: int) -> str:
