@@ -287,6 +287,7 @@ def _pictures(study: Study, chosen: Sequence[Chosen], slug: str) -> tuple[list[P
             continue
         with style.house_style():
             figure = plan.draw(plan.data)
+            style.settle(figure)
         name = f"{slug}_{plan.name}" if slug else plan.name
         pictures.append(Picture(name, plan.title, plan.takeaway(plan.data), figure))
     return pictures, missing

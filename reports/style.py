@@ -207,6 +207,14 @@ def badge_points(figure: Figure, axes: Axes, xs: Sequence[float], ys: Sequence[f
         )
 
 
+def settle(figure: Figure) -> None:
+    """Compute the layout of a finished figure once and keep it, instead of once for each file that is written."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+
+
 def svg_text(figure: Figure) -> str:
     """The figure as SVG: the same text for the same drawing, no date, no metadata."""
     buffer = io.StringIO()
