@@ -6,12 +6,16 @@ import contextlib
 import fcntl
 import importlib.metadata
 import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import platformdirs
+
+UNUSED_DAYS = 14
 
 
 def cache_dir() -> Path:
@@ -29,6 +33,16 @@ def locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def mark_used(folder: Path) -> None:
+    """Note that `folder` was used now, and remove its neighbours that nobody used for UNUSED_DAYS."""
+    os.utime(folder)
+    oldest = time.time() - UNUSED_DAYS * 86400
+    for path in folder.parent.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another process may be removing it too
+            if path.stat().st_mtime < oldest:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def warm_up(package: str, command: Sequence[str], *, seconds: int) -> None:

@@ -23,7 +23,7 @@ import numpy as np
 
 from designs.errors import InputError
 from hw.bench.simulator import BenchError
-from hw.cache import cache_dir, locked
+from hw.cache import cache_dir, locked, mark_used
 from hw.synthesis import run_yosys
 
 _BENCH = Path(__file__).with_name("machine.cpp")
@@ -182,6 +182,7 @@ def compile_machine(
     with locked(kept.with_suffix(".lock")):
         if not (kept / "machine.so").exists():
             _compile(kept, verilog, bindings, top)
+        mark_used(kept)
     return kept / "machine.so"
 
 

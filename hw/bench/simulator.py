@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import Any, Literal
 
 from designs.errors import InputError
 from hw.bench.exchange import ARGUMENTS_FILE, RESULT_FILE, WORK_DIR_VARIABLE
-from hw.cache import cache_dir, locked
+from hw.cache import cache_dir, locked, mark_used
 from hw.verilog import VerilogError, verilator_root
 
 SimulatorName = Literal["icarus", "verilator"]
@@ -33,7 +32,6 @@ _VERILATOR_ARGS = (
     "--output-split", "0",  # the wheel's verilated.mk lacks `-include`: precompiled headers of split output do not link
     "-CFLAGS", "-O1",
 )  # fmt: skip
-_UNUSED_DAYS = 14  # builds that nobody ran for so long are removed
 
 
 class BenchError(RuntimeError):
@@ -174,8 +172,7 @@ def build(verilog: str, *, top: str, simulator: Simulator, waves: bool = False) 
     with locked(kept.with_suffix(".lock")):
         if not kept.exists():
             _build_into(kept, verilog, top=top, simulator=simulator, waves=waves)
-            _remove_unused(kept.parent)
-        os.utime(kept)  # last used
+        mark_used(kept)
     return kept
 
 
@@ -252,13 +249,6 @@ def _error_line(log: Path) -> str:
             if re.search(pattern, line, re.IGNORECASE):
                 return line
     return lines[-1] if lines else "no output"
-
-
-def _remove_unused(folder: Path) -> None:
-    oldest = time.time() - _UNUSED_DAYS * 86400
-    for path in folder.iterdir():
-        if path.is_dir() and path.stat().st_mtime < oldest:
-            shutil.rmtree(path, ignore_errors=True)  # another process may be removing it too
 
 
 def main() -> int:
