@@ -183,28 +183,34 @@ def processes_of(group: int) -> list[int]:
     return found
 
 
+def kill_somewhere(folder: Path, kept: int, attempt: int, draw: random.Random) -> bool:
+    """Start a sweep and kill -9 it at a random instant; whether it was still running then."""
+    running = start(folder, 0.02, workers=2 if attempt % 2 else 1)
+    if attempt % 4 == 3:  # anywhere: also while Python starts and the file is made
+        time.sleep(draw.uniform(0.0, 0.6))
+    else:  # soon after it got going
+        wait_for(lambda: running.poll() is not None or n_rows(folder / "s.sqlite") > kept)
+        time.sleep(draw.uniform(0.0, 0.15))
+    os.kill(running.pid, signal.SIGKILL)
+    killed = running.wait() == -signal.SIGKILL
+    running.communicate()
+    wait_for(lambda: not processes_of(running.pid))  # workers do not outlive their parent
+    return killed
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_kill_9_at_random_instants_then_resume_gives_the_same_rows(
+def test_kill_9_at_20_random_instants_then_resume_gives_the_same_rows(
     large: Space, workload: Workload, tmp_path: Path
 ) -> None:
     undisturbed = sweep(large, workload)
     draw = random.Random(20)
     path = tmp_path / "s.sqlite"
-    kept = n_kills = 0
+    kept = n_killed = 0
     for attempt in range(20):
-        running = start(tmp_path, 0.02, workers=2 if attempt % 2 else 1)
-        if attempt % 4 == 3:  # anywhere: also while Python starts and the file is made
-            time.sleep(draw.uniform(0.0, 0.6))
-        else:  # soon after it got going
-            wait_for(lambda: running.poll() is not None or n_rows(path) > kept)
-            time.sleep(draw.uniform(0.0, 0.15))
-        os.kill(running.pid, signal.SIGKILL)
-        n_kills += running.wait() == -signal.SIGKILL
-        running.communicate()
-        wait_for(lambda: not processes_of(running.pid))  # workers do not outlive their parent
+        n_killed += kill_somewhere(tmp_path, kept, attempt, draw)
         assert n_rows(path) >= kept  # nothing that was kept is lost
         kept = n_rows(path)
-    assert n_kills > 5
+    assert n_killed > 5
     with Store(path) as store:
         resumed = sweep(large, workload, store)
     assert resumed.cached == kept > 0

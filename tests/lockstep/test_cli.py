@@ -102,8 +102,9 @@ def test_sweep_keeps_a_store_and_writes_a_page(capsys: pytest.CaptureFixture[str
         (("sweep", TOY, "--store", TOY), "wanted a Lockstep results store, got another kind of file"),
         (("sweep", TOY, "--store", "/proc/none/s"), "wanted a folder for the store"),
         (("report", "none.sqlite", "-o", "page"), "none.sqlite: wanted a results store, got no such file"),
-        (("rtl", TOY, "-o", "x"), "family: wanted one that has RTL (tensor), got toy"),
-        (("synth", TOY), "family: wanted one that has RTL (tensor), got toy"),
+        (("rtl", TOY, "-o", "/proc/none/x"), "/proc/none/x: wanted a folder to write to"),
+        (("synth", TOY, "--target", "vacuum"), "'vacuum' is not one of"),
+        (("synth", TOY, "--liberty", "none.lib"), "none.lib: wanted a readable liberty file"),
         (("verify", TOY), "family: wanted one that has RTL to verify"),
         (("trace", "none.onnx", "-o", "x.npz"), "none.onnx"),
         (("trace", "none.onnx", "-o", "x.npz", "--bind", "batch=0"), "wanted a whole number of 1 or more, got '0'"),
@@ -116,6 +117,57 @@ def test_bad_input_is_one_line_on_stderr_and_exit_code_2(
     code, out, error = run(capsys, *arguments, *(["--json"] if as_json else []))
     assert code == 2 and out == ""
     assert message in error and error.startswith("lockstep: ") and error.count("\n") == 1
+
+
+@pytest.mark.rtl
+def test_rtl_is_the_same_byte_for_byte(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    answer = document(capsys, "rtl", TOY, "--set", "lanes=8", "-o", "a")
+    assert answer["files"] == ["a/lockstep_toy.v", "a/design.json"] and answer["point"]["lanes"] == 8
+    document(capsys, "rtl", TOY, "--set", "lanes=8", "-o", "b")
+    document(capsys, "rtl", TOY, "--set", "lanes=16", "-o", "c")
+    texts = [(tmp_path / folder / "lockstep_toy.v").read_bytes() for folder in "abc"]
+    assert texts[0] == texts[1] != texts[2] and b"module lockstep_toy(" in texts[0]
+    described = json.loads((tmp_path / "a" / "design.json").read_text())
+    assert described == {"family": "toy", "top": "lockstep_toy", "design": answer["point"]}
+
+
+@pytest.mark.rtl
+def test_synth_sets_the_model_beside_yosys(capsys: pytest.CaptureFixture[str]) -> None:
+    found = document(capsys, "synth", TOY, "--set", "lanes=8")
+    assert found["synthesized"]["flip_flops"] == 8 * 16
+    assert found["model"]["nand2"] == pytest.approx(8 * (3.865 * 64 + 6.612 * 16))
+    assert found["error"] == {"nand2": found["model"]["nand2"] / found["synthesized"]["nand2"] - 1}
+    assert abs(found["error"]["nand2"]) < 0.5
+    code, out, _ = run(capsys, "synth", TOY, "--set", "lanes=8")
+    assert code == 0 and "nand2" in out
+
+
+def test_a_family_without_rtl_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    import hw.families
+
+    monkeypatch.setattr(hw.families, "__path__", hw.families.__path__[:1])
+    code, _, error = run(capsys, "rtl", TOY, "-o", "x")
+    assert code == 2 and "family: wanted one that has RTL (tensor), got toy" in error
+
+
+def test_trace_makes_a_workload(capsys: pytest.CaptureFixture[str]) -> None:
+    import onnx
+    from onnx import TensorProto, helper
+
+    scale = [helper.make_tensor(name, TensorProto.FLOAT, [], [0.5]) for name in ("sx", "sw", "sy")]
+    zero = [helper.make_tensor(name, TensorProto.INT8, [], [0]) for name in ("zx", "zw", "zy")]
+    weights = helper.make_tensor("w", TensorProto.INT8, [4, 3], list(range(12)))
+    node = helper.make_node("QLinearMatMul", ["x", "sx", "zx", "w", "sw", "zw", "sy", "zy"], ["y"], name="product")
+    graph = helper.make_graph(
+        [node], "g", [helper.make_tensor_value_info("x", TensorProto.INT8, ["batch", 4])],
+        [helper.make_tensor_value_info("y", TensorProto.INT8, ["batch", 3])], [*scale, *zero, weights],
+    )  # fmt: skip
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), "m.onnx")
+    code, _, error = run(capsys, "trace", "m.onnx", "-o", "m.npz")
+    assert code == 2 and "batch" in error
+    found = document(capsys, "trace", "m.onnx", "-o", "m.npz", "--bind", "batch=2")
+    assert (found["n_macs"], found["n_weights"], found["n_layers"]) == (24, 12, 1)
+    assert document(capsys, "simulate", TOY, "-w", "m.npz")["cycles"] == 3
 
 
 def test_differences_exit_with_1(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import designs.families
+import hw.families
 import sim.families
 
 _HERE = Path(__file__).parent
@@ -12,7 +13,7 @@ _HERE = Path(__file__).parent
 
 def install() -> None:
     """Let `designs.families` and `sim.families` find the family `toy` in this folder."""
-    for package, folder in ((designs.families, "designs"), (sim.families, "sim")):
+    for package, folder in ((designs.families, "designs"), (sim.families, "sim"), (hw.families, "hw")):
         path = str(_HERE / folder)
         if path not in package.__path__:
             package.__path__.append(path)
