@@ -1,0 +1,1 @@
+"""Tables, figures, the HTML page and timelines: everything here reads results and simulates nothing."""
