@@ -14,9 +14,9 @@ LayerKind = Literal["conv", "max_pool"]
 class LayerNumbers:
     """The integers of a layer. Shape-only layers (`Layer.numbers is None`) have none and can be timed but not run.
 
-    A matrix product is a 1x1 convolution. `weights` is (out_channels, in_channels // groups, kernel_h, kernel_w) with its
-    zero point already subtracted; it is None for max pooling. A zero point of the input is subtracted before the MAC, so
-    padding contributes nothing. `scale` is float32 `s_in * s_w[channel] / s_out`, one entry or one per output channel.
+    A matrix product is a 1x1 convolution. `weights` is (out_channels, in_channels // groups, kernel_h, kernel_w) with
+    its zero point already subtracted; it is None for max pooling. A zero point of the input is subtracted before the
+    MAC, so padding contributes nothing. `scale` is float32 `s_in * s_w[channel] / s_out`, one entry or one per output channel.
     The residual, where there is one, is a tensor of the output's shape that is added after requantization:
     `(y - out_zero) * residual_scales[0] + (r - residual_zero) * residual_scales[1]`, then `+ sum_zero`, then clipped.
     """
@@ -44,8 +44,8 @@ class Layer:
     """One pass of a tensor machine, in the shape of a convolution or a max pooling.
 
     Average pooling is a convolution with weights of one and `groups == in_channels`; an addition of two tensors that
-    could not be fused is a 1x1 convolution with weights of one and a residual; a matrix product (M, K) x (K, N) is a 1x1
-    convolution over M pixels laid out as `in_h` lines of `in_w` pixels (see `matrix_lines`).
+    could not be fused is a 1x1 convolution with weights of one and a residual; a matrix product (M, K) x (K, N) is a
+    1x1 convolution over M pixels laid out as `in_h` lines of `in_w` pixels (see `matrix_lines`).
     """
 
     name: str
