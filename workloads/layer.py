@@ -16,8 +16,8 @@ class LayerNumbers:
 
     A matrix product is a 1x1 convolution. `weights` is (out_channels, in_channels // groups, kernel_h, kernel_w) with
     its zero point already subtracted; it is None for max pooling. A zero point of the input is subtracted before the
-    MAC, so padding contributes nothing. `scale` is float32 `s_in * s_w[channel] / s_out`, one entry or one per output channel.
-    The residual, where there is one, is a tensor of the output's shape that is added after requantization:
+    MAC, so padding contributes nothing. `scale` is float32 `s_in * s_w[channel] / s_out`, one entry or one per output
+    channel. The residual, where there is one, is a tensor of the output's shape that is added after requantization:
     `(y - out_zero) * residual_scales[0] + (r - residual_zero) * residual_scales[1]`, then `+ sum_zero`, then clipped.
     """
 
