@@ -68,7 +68,12 @@ class Space:
     @cached_property
     def fields(self) -> dict[str, Field]:
         """The family's fields by name, in the order of its dataclass."""
-        return fields_of(families.load(self.family).Design)
+        return fields_of(self.design_class)
+
+    @cached_property
+    def design_class(self) -> Any:
+        """The family's `Design`."""
+        return families.load(self.family).Design
 
     @property
     def n_points(self) -> int:
@@ -154,7 +159,7 @@ class Space:
 
     def design(self, point: Point) -> Any:
         """The family's `Design` of a point, checked; DesignError where it cannot be built."""
-        design = families.load(self.family).Design(**point)
+        design = self.design_class(**point)
         check_design(design)
         return design
 

@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 Row: TypeAlias = dict[str, Any]
 
 # Whatever changes a number in a row: the sources of the model and the technology tables.
-_MODEL_SOURCES = ("sim", "workloads/mapping", "workloads/layer.py", "designs/families", "designs/technology.py")
+_MODEL_SOURCES = (
+    "sim",
+    "workloads/mapping",
+    "workloads/layer.py",
+    "designs/families",
+    "designs/technology.py",
+    "explore/evaluate.py",
+)
 _ROOT = Path(__file__).parent.parent
 
 

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 LINE_SECONDS = 5.0
 
@@ -72,17 +72,18 @@ def _bar(title: str, n_total: int, n_done: int) -> Iterator[Progress]:
         progress.TextColumn("{task.fields[rate]}/s"),
         progress.TimeRemainingColumn(),
     )
-    with progress.Progress(*columns, console=Console(stderr=True)) as drawn:
+    # Drawn at each advance, not by a thread of its own: the sweep may still fork its workers.
+    with progress.Progress(*columns, console=Console(stderr=True), auto_refresh=False) as drawn:
         task = drawn.add_task(title, total=n_total, completed=n_done, rate="-")
         yield _Bar(drawn, task)
 
 
 class _Bar:
-    def __init__(self, drawn: object, task: object) -> None:
+    def __init__(self, drawn: Any, task: Any) -> None:
         self._drawn, self._task = drawn, task
         self._n_new, self._began = 0, time.monotonic()
 
     def advance(self, n: int) -> None:
         self._n_new += n
         rate = self._n_new / max(time.monotonic() - self._began, 1e-9)
-        self._drawn.update(self._task, advance=n, rate=f"{rate:.0f}")  # type: ignore[attr-defined]
+        self._drawn.update(self._task, advance=n, rate=f"{rate:.0f}", refresh=True)

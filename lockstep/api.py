@@ -278,7 +278,7 @@ def _verilog(space: Space, point: Point) -> tuple[str, str]:
     if space.family not in known:
         raise InputError(f"family: wanted one that has RTL ({', '.join(known)}), got {space.family}")
     module = importlib.import_module(f"hw.families.{space.family}")
-    top = f"lockstep_{space.family}"
+    top = f"{space.family}_machine"
     return top, emit_verilog(module.build(space.design(point)), top=top)
 
 

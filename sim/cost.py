@@ -32,6 +32,19 @@ def nand2_equivalents(part: Part, technology: Technology) -> float:
     return _linear(part, technology.nand2)
 
 
+def logic_features(inventory: Inventory, technology: Technology) -> dict[tuple[str, str], float]:
+    """(kind, feature) -> its sum over all logic parts: NAND2 equivalents are the dot product with `technology.nand2`.
+
+    This is the row of a design in the least-squares problem that fits the coefficients to synthesis.
+    """
+    found: dict[tuple[str, str], float] = {}
+    for part in (part for parts in inventory.values() for part in parts if part.kind in technology.nand2):
+        for feature in technology.nand2[part.kind]:
+            key = (part.kind, feature)
+            found[key] = found.get(key, 0.0) + part.count * _feature(part, feature)
+    return found
+
+
 def energy_pj(
     inventory: Inventory, activity: Mapping[str, int], latency_ns: float, technology: Technology
 ) -> dict[str, float]:

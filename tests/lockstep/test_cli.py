@@ -122,13 +122,13 @@ def test_bad_input_is_one_line_on_stderr_and_exit_code_2(
 @pytest.mark.rtl
 def test_rtl_is_the_same_byte_for_byte(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     answer = document(capsys, "rtl", TOY, "--set", "lanes=8", "-o", "a")
-    assert answer["files"] == ["a/lockstep_toy.v", "a/design.json"] and answer["point"]["lanes"] == 8
+    assert answer["files"] == ["a/toy_machine.v", "a/design.json"] and answer["point"]["lanes"] == 8
     document(capsys, "rtl", TOY, "--set", "lanes=8", "-o", "b")
     document(capsys, "rtl", TOY, "--set", "lanes=16", "-o", "c")
-    texts = [(tmp_path / folder / "lockstep_toy.v").read_bytes() for folder in "abc"]
-    assert texts[0] == texts[1] != texts[2] and b"module lockstep_toy(" in texts[0]
+    texts = [(tmp_path / folder / "toy_machine.v").read_bytes() for folder in "abc"]
+    assert texts[0] == texts[1] != texts[2] and b"module toy_machine(" in texts[0]
     described = json.loads((tmp_path / "a" / "design.json").read_text())
-    assert described == {"family": "toy", "top": "lockstep_toy", "design": answer["point"]}
+    assert described == {"family": "toy", "top": "toy_machine", "design": answer["point"]}
 
 
 @pytest.mark.rtl

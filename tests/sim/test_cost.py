@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from designs.technology import load_technology
-from sim.cost import CostError, area_um2, energy_pj, leakage_nw, nand2_equivalents, unpriced_activity
+from sim.cost import CostError, area_um2, energy_pj, leakage_nw, logic_features, nand2_equivalents, unpriced_activity
 from sim.inventory import Part
 
 AT_45 = load_technology(45)
@@ -29,6 +29,18 @@ def test_nand2_equivalents_by_hand() -> None:
     assert nand2(kind="mux", bits=8, other_bits=1) == 0  # one input is a wire
     assert nand2(kind="shifter", bits=32, other_bits=33) == pytest.approx(1.958 * 32 * 6)
     assert nand2(kind="comparator", bits=32) == pytest.approx(2.78 * 32)
+
+
+def test_logic_features_are_what_the_coefficients_are_fitted_to() -> None:
+    inventory = {
+        "pe": (Part(kind="adder", count=3, bits=8), Part(kind="register", count=2, bits=5)),
+        "output": (Part(kind="adder", bits=32), Part(kind="sram", bits=8, words=8), Part(kind="dram", bits=8)),
+    }
+    features = logic_features(inventory, AT_45)
+    assert features == {("adder", "bits"): 56, ("adder", "constant"): 4, ("register", "bits"): 10}
+    n_gates = sum(AT_45.nand2[kind][feature] * size for (kind, feature), size in features.items())
+    logic = {name: tuple(p for p in parts if p.kind not in ("sram", "dram")) for name, parts in inventory.items()}
+    assert n_gates * AT_45.nand2_um2 == pytest.approx(sum(area_um2(logic, AT_45).values()))
 
 
 def test_area_by_hand() -> None:

@@ -58,7 +58,7 @@ def _run(design: Any, layers: Sequence[Layer]) -> ToyRun:
 
 
 def _layer(design: Any, layer: Layer) -> ToyRun:
-    compute = -(-layer.n_macs // design.lanes)
+    compute = max(1, -(-layer.n_macs // design.lanes))
     stall = 0 if design.pipelined else compute
     return ToyRun(
         cycles=compute + stall,
