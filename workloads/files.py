@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,9 +17,10 @@ from workloads.ir import Graph, Op, Tensor, check_graph
 
 FORMAT = "lockstep-graph-1"
 _UNREADABLE = (
-    OSError, ValueError, KeyError, EOFError, MemoryError, RecursionError, NotImplementedError,
-    zipfile.BadZipFile, zlib.error,
+    OSError, ValueError, KeyError, EOFError, MemoryError, RuntimeError, NotImplementedError,
+    zipfile.BadZipFile, zlib.error, tokenize.TokenError,
 )  # fmt: skip
+"""What zipfile, numpy and json raise for files that are damaged (RuntimeError: encrypted, or nested too deep)."""
 
 
 def graph_digest(graph: Graph) -> str:

@@ -201,6 +201,8 @@ def _check_op(op: Op, graph: Graph, known: set[str]) -> None:
         raise InputError(f"{where}: wanted the scale and zero point of its input at the output")
     if op.kind in SAME_VALUES and (tensors[0].bits, tensors[0].signed) != (out.bits, out.signed):
         raise InputError(f"{where}: wanted the bits and the sign of its input at the output")
+    if op.kind in SAME_VALUES and (op.low, op.high) != (out.low, out.high):
+        raise InputError(f"{where}: wanted the bounds of its output's type, got {op.low} to {op.high}")
     if out.axis is not None and out.bits < MAX_BITS:
         raise InputError(f"{where}: wanted one scale at an output of fewer than {MAX_BITS} bits")
 

@@ -33,7 +33,9 @@ class Register:
             self.value = (exact - low) % (1 << self.arithmetic.accumulator_bits) + low
 
 
-def plain_layer(layer: Layer, x: np.ndarray, residual: np.ndarray | None, arithmetic: Arithmetic) -> tuple[list[int], int]:
+def plain_layer(
+    layer: Layer, x: np.ndarray, residual: np.ndarray | None, arithmetic: Arithmetic
+) -> tuple[list[int], int]:
     """(outputs flattened, overflows)."""
     outputs, n_overflows = [], 0
     for index in np.ndindex(layer.n_images, layer.out_channels, layer.out_h, layer.out_w):

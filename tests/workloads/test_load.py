@@ -1,0 +1,65 @@
+"""Workloads by name and by path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from designs.errors import InputError
+from tests.workloads.graphs import residual_graph
+from workloads.files import save_graph
+from workloads.layer import Arithmetic
+from workloads.load import load_workload, workload_names
+from workloads.random_layers import random_input
+from workloads.reference import run_layer
+
+
+@pytest.mark.parametrize("name", [n for n in workload_names() if n != "gemm:MxKxN"])
+def test_every_name_loads(name: str) -> None:
+    workload = load_workload(name)
+    assert workload.name == name and len(workload.digest) == 64 and workload.layers
+    assert (workload.graph is not None) == name.startswith("digits")
+    assert all((layer.numbers is not None) == (workload.graph is not None) for layer in workload.layers)
+
+
+def test_digests_tell_workloads_apart_and_are_stable() -> None:
+    names = [n for n in workload_names() if n != "gemm:MxKxN"] + ["gemm:2x3x4", "gemm:2x4x3"]
+    assert len({load_workload(name).digest for name in names}) == len(names)
+    assert load_workload("gemm:2x3x4").digest == load_workload("gemm:2x3x4").digest
+
+
+def test_gemm_can_be_run() -> None:
+    workload = load_workload("gemm:64x128x96")
+    (layer,) = workload.layers
+    assert layer.n_macs == 64 * 128 * 96
+    assert (layer.in_channels, layer.out_channels) == (128, 96)
+    y, n_overflows = run_layer(layer, random_input(layer, np.random.default_rng(0)), arithmetic=Arithmetic())
+    assert n_overflows == 0 and len(np.unique(y)) > 200
+
+
+def test_paths(tmp_path: Path) -> None:
+    graph = residual_graph(np.random.default_rng(0))
+    save_graph(graph, tmp_path / "net.npz")
+    save_graph(graph, tmp_path / "net.json")
+    assert load_workload(str(tmp_path / "net.npz")).digest == load_workload(str(tmp_path / "net.json")).digest
+    assert load_workload(str(tmp_path / "net.npz")).name == "net"
+    (tmp_path / "t.csv").write_text("Layer, M, N, K\na, 1, 2, 3\n")
+    assert load_workload(str(tmp_path / "t.csv")).layers[0].n_macs == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("resnet5", "got 'resnet5'; did you mean 'resnet50'?"),
+        ("gemm:0x1x1", "workload gemm:0x1x1: wanted sizes of at least 1, got 0"),
+        ("gemm:1x1", "workload: wanted a path or one of digits_cnn"),
+        ("model.onnx", "run lockstep trace on it first"),
+        ("nothing.csv", "nothing.csv: wanted a SCALE-Sim topology"),
+    ],
+)
+def test_errors(name: str, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        load_workload(name)
+    assert message in str(error.value) and "\n" not in str(error.value)
