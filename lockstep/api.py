@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,6 +18,7 @@ from designs.fields import Value
 from designs.space import Point, Space, load_space
 
 if TYPE_CHECKING:
+    from designs.objectives import Constraint
     from designs.technology import Scaling
     from explore.store import Store
     from explore.sweep import SweepResult
@@ -236,33 +237,48 @@ def workload_of(space: Space, workload: WorkloadLike) -> Workload:
     return load_workload(str(name))
 
 
-def write_page(rows: list[Row], store: str | Path, directory: str | Path, command: str) -> list[Path]:
-    """Write the page of some rows of a store; see `report`."""
+def write_page(
+    rows: list[Row],
+    store: str | Path,
+    directory: str | Path,
+    command: str,
+    constraints: Sequence[Constraint] = (),
+) -> list[Path]:
+    """Write the page of some rows of a store; see `report`. Points that break a constraint are on no front."""
     from explore.store import Store
 
     with Store(store, must_exist=True) as opened:
-        return _write_page(rows, opened, directory, command)
+        return _write_page(rows, opened, directory, command, constraints)
 
 
-def _write_page(rows: list[Row], store: Store, directory: str | Path, command: str) -> list[Path]:
+def _write_page(
+    rows: list[Row], store: Store, directory: str | Path, command: str, constraints: Sequence[Constraint] = ()
+) -> list[Path]:
     from reports.page import write_report
 
     spaces = sorted({f"{row['space']} on {row['workload']}" for row in rows})
     title = ", ".join(spaces[:3]) + (", ..." if len(spaces) > 3 else "")
     try:
-        page = write_report(_with_layers(rows, store), directory, title=title, command=command, store_path=store.path)
+        page = write_report(
+            _with_layers(rows, store, constraints),
+            directory,
+            title=title,
+            command=command,
+            store_path=store.path,
+            constraints=constraints,
+        )
     except OSError as error:
         raise InputError(f"{directory}: wanted a folder to write to, got: {error.strerror}; name another") from error
     return [page, page.with_name("points.csv")]
 
 
-def _with_layers(rows: list[Row], store: Store) -> list[Row]:
+def _with_layers(rows: list[Row], store: Store, constraints: Sequence[Constraint]) -> list[Row]:
     """Rows, those that a page may show layer by layer (on a front) with their layers: all would not fit in memory."""
     from explore.store import key_of
     from reports.study import OBJECTIVES, pareto_front, studies
 
     shown: set[str] = set()
-    for study in studies(rows):
+    for study in studies(rows, constraints):
         for objectives in (OBJECTIVES, ("area_um2", "latency_ns"), ("energy_pj", "latency_ns")):
             shown |= {key_of(study.done[index]) for index in pareto_front(study.done, objectives)}
     detailed = store.get(sorted(shown), layers=True)

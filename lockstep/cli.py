@@ -110,7 +110,7 @@ def sweep(
     )
     page = report if report is not None or json_ else folder
     if page is not None:
-        api.write_page(found.rows, file, page, _command_line())
+        api.write_page(found.rows, file, page, _command_line(), chosen.subject_to)
     document = {
         "space": chosen.name,
         "workload": loaded.name,

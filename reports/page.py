@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from designs import technology
 from designs.errors import InputError
+from designs.objectives import Constraint
 from explore.export import flat_table
 from reports import style
 from reports.section import Picture, Section, make_section, notes, slugs
@@ -31,20 +32,26 @@ _OURS = re.compile(  # files of an earlier report that a new one may remove
 
 
 def write_report(
-    rows: Iterable[Row], out_dir: Path | str, *, title: str, command: str, store_path: Path | str | None = None
+    rows: Iterable[Row],
+    out_dir: Path | str,
+    *,
+    title: str,
+    command: str,
+    store_path: Path | str | None = None,
+    constraints: Sequence[Constraint] = (),
 ) -> Path:
     """Write `index.html`, `points.csv` and `figures/*.{svg,png}` into `out_dir`; return the path of the page.
 
     `rows` are result rows (failed ones included, any order, none at all is fine). `command` is the command line that
-    made them. The same arguments give the same bytes. Everything is written beside `out_dir` first and moved at
-    the end, the page last, so that a page is always whole and never newer than its figures. InputError where
-    `out_dir` is a file.
+    made them. Points that break one of `constraints` are drawn, but on no front. The same arguments give the same
+    bytes. Everything is written beside `out_dir` first and moved at the end, the page last, so that a page is always
+    whole and never newer than its figures. InputError where `out_dir` is a file.
     """
     out = Path(out_dir)
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: wanted a folder for the report, got a file; choose another with -o")
-    found = studies(rows)
-    sections = [make_section(study, slug) for study, slug in zip(found, slugs(found), strict=True)] if found else []
+    found = studies(rows, constraints)
+    sections = [make_section(study, slug, constraints) for study, slug in zip(found, slugs(found), strict=True)]
     svgs = {p.name: style.svg_text(p.figure) for section in sections for p in section.pictures}
     page = _render(sections, svgs, title=title, command=command, store_path=store_path)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -61,10 +68,11 @@ def points_csv(found: Sequence[Study]) -> str:
     """Every row as CSV, flat as `explore.export` has it, and whether the point is on its study's front."""
     lines: list[dict[str, Any]] = []
     for study in found:
-        front = set(pareto_front(study.done))
-        rows = [{key: value for key, value in row.items() if value is not None} for row in (*study.done, *study.failed)]
+        front, n_ran = set(pareto_front(study.done)), len(study.ran)
+        ordered = (*study.done, *study.violating, *study.failed)
+        rows = [{key: value for key, value in row.items() if value is not None} for row in ordered]
         for index, line in enumerate(flat_table(rows)):
-            lines.append({**line, "on_front": int(index in front) if index < len(study.done) else ""})
+            lines.append({**line, "on_front": int(index in front) if index < n_ran else ""})
     columns = list(dict.fromkeys(key for line in lines for key in line)) or ["family", "space", "workload", "failure"]
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, lineterminator="\n", restval="")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
+from designs.objectives import Constraint
 from reports import style
 from reports.figures import heat_map, importance, layers, pareto, roofline, shares, stalls
 from reports.study import Chosen, Failure, Row, Study, choose, failures, pareto_front, primary, split_axes
@@ -63,8 +64,8 @@ class Section(NamedTuple):
     missing: list[str]  # figures that the rows do not allow, and why
 
 
-def make_section(study: Study, slug: str) -> Section:
-    """Analyse and draw one study."""
+def make_section(study: Study, slug: str, constraints: Sequence[Constraint] = ()) -> Section:
+    """Analyse and draw one study; `constraints` are those with which it was made."""
     chosen = choose(study.done)
     shown = primary(chosen)
     front = pareto_front(study.done)
@@ -72,7 +73,7 @@ def make_section(study: Study, slug: str) -> Section:
     return Section(
         study=study,
         slug=slug,
-        summary=_summary(study, len(front)),
+        summary=_summary(study, len(front), constraints),
         tiles=_tiles(study, chosen),
         headline=_headline(study, chosen) + _shared_by_front([study.done[i] for i in front], study),
         axes=_axes_table(study),
@@ -99,12 +100,14 @@ def slugs(studies: Sequence[Study]) -> list[str]:
     ]
 
 
-def _summary(study: Study, n_front: int) -> str:
+def _summary(study: Study, n_front: int, constraints: Sequence[Constraint]) -> str:
     points = "1 point" if study.n_points == 1 else f"{study.n_points:,} points"
     axes = f"{len(study.axes)} {'axis' if len(study.axes) == 1 else 'axes'}" if study.axes else "no axis that varies"
     text = f"{points} of the {study.family} family, {axes}."
     if study.failed:
-        text += f" {len(study.done):,} ran, {len(study.failed):,} failed or were refused."
+        text += f" {len(study.ran):,} ran, {len(study.failed):,} failed."
+    if constraints:
+        text += f" {len(study.violating):,} of those that ran break {listing(map(str, constraints), 'or')}."
     if len(study.done) > 1:
         text += f" {n_front:,} {'is' if n_front == 1 else 'are'} Pareto-optimal in latency, area and energy."
     return text
@@ -145,6 +148,8 @@ def _tiles(study: Study, chosen: Sequence[Chosen]) -> list[Tile]:
 def _headline(study: Study, chosen: Sequence[Chosen]) -> list[str]:
     """The trade in words; a single point is described by itself."""
     if not chosen:
+        if study.violating:
+            return ["Every point that ran breaks a constraint, so none is chosen."]
         return ["No point ran, so there is nothing to compare; the reasons are below."]
     if len(study.done) == 1:
         row = study.done[0]
@@ -243,7 +248,8 @@ def _plans(study: Study, chosen: Sequence[Chosen]) -> Iterator[_Plan]:
         ("energy_pj", "latency_ns", "Energy and latency"),
     ):
         yield _Plan(
-            f"front_{x.split('_')[0]}_{y.split('_')[0]}", title, pareto.pareto_data(study.done, chosen, x=x, y=y),
+            f"front_{x.split('_')[0]}_{y.split('_')[0]}", title,
+            pareto.pareto_data(study.done, chosen, study.violating, x=x, y=y),
             pareto.sentences, pareto.draw, "a front needs two points that ran",
         )  # fmt: skip
     yield _Plan(
@@ -266,15 +272,15 @@ def _plans(study: Study, chosen: Sequence[Chosen]) -> Iterator[_Plan]:
             "no row with a breakdown",
         )  # fmt: skip
     yield _Plan(
-        "utilization", "Utilization by array size", heat_map.heat_map_data(study.done, study.failed),
+        "utilization", "Utilization by array size", heat_map.heat_map_data(study.ran, study.failed),
         heat_map.takeaway, heat_map.draw, "fewer than two array sizes ran",
     )  # fmt: skip
     yield _Plan(
-        "stalls", "Where cycles go, over all points", stalls.stalls_data(study.done),
+        "stalls", "Where cycles go, over all points", stalls.stalls_data(study.ran),
         stalls.takeaway, stalls.draw, "fewer than three points ran",
     )  # fmt: skip
     yield _Plan(
-        "importance", "What each axis decides", importance.importance_data(study.done, study.axes),
+        "importance", "What each axis decides", importance.importance_data(study.ran, study.axes),
         importance.takeaway, importance.draw, "fewer than eight points or two axes",
     )  # fmt: skip
 
@@ -296,6 +302,7 @@ def _pictures(study: Study, chosen: Sequence[Chosen], slug: str) -> tuple[list[P
 def notes(study: Study) -> list[str]:
     """What a careful reader should know about the numbers of a study."""
     said = []
+    kept = " that keeps the constraints" if study.violating else ""
     if study.done:
         clocks = sorted({row["point"]["clock_mhz"] for row in study.done if "clock_mhz" in row["point"]})
         clock = f" ({listing(f'{c:,} MHz' for c in clocks)})" if clocks else ""
@@ -303,6 +310,7 @@ def notes(study: Study) -> list[str]:
             f"Latency is cycles at the clock that the design asks for{clock}. Whether the circuit closes timing "
             "at that clock is not checked here."
         )
+    said.append("Points of the space that cannot be built leave no row and are not counted here.")
     widths = [axis for axis in study.axes if axis.endswith("_bits")]
     if widths and len(study.done) > 1:
         said.append(
@@ -311,12 +319,12 @@ def notes(study: Study) -> list[str]:
         )
     if study.failed:
         said.append(
-            f"{len(study.failed):,} of {study.n_points:,} points have no numbers and are in no figure; the front says "
-            "nothing about them."
+            f"{len(study.failed):,} of {study.n_points:,} points failed, have no numbers and are in no figure; the "
+            "front says nothing about them."
         )
     if len(study.done) > 1:
         said.append(
-            "Pareto-optimal means: no other point of this study is at least as good in latency, area and energy and "
-            "better in one. Points outside the study may be better."
+            f"Pareto-optimal means: no other point of this study{kept} is at least as good in latency, area and "
+            "energy and better in one. Points outside the study may be better."
         )
     return said

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from designs.objectives import Constraint
 from explore.pareto import front_indices
 
 Row = Mapping[str, Any]  # one result row of the store; `failure` is None where the point ran
@@ -45,26 +46,35 @@ class Study:
     workload_digest: str
     model_version: str
     scaling: str  # how prices were scaled to the node; empty where rows do not say
-    done: tuple[Row, ...]  # in the order of latency, then area, then energy
+    done: tuple[Row, ...]  # ran and keep every constraint; in the order of latency, then area, then energy
+    violating: tuple[Row, ...]  # ran and break a constraint; the same order
     failed: tuple[Row, ...]
     axes: dict[str, tuple[Any, ...]]  # parameters with more than one value, failed points included
     fixed: dict[str, Any]
 
     @property
+    def ran(self) -> tuple[Row, ...]:
+        """Every point with numbers, by latency: what figures about the whole space show."""
+        return tuple(sorted((*self.done, *self.violating), key=_by_objectives))
+
+    @property
     def n_points(self) -> int:
-        return len(self.done) + len(self.failed)
+        return len(self.done) + len(self.violating) + len(self.failed)
 
 
-def studies(rows: Iterable[Row]) -> list[Study]:
-    """Group `rows` into studies, in a fixed order that does not depend on the order of `rows`."""
+def studies(rows: Iterable[Row], constraints: Sequence[Constraint] = ()) -> list[Study]:
+    """Group `rows` into studies, in a fixed order that does not depend on the order of `rows`.
+
+    Points that break one of `constraints` are kept apart: they are on no front and are not chosen.
+    """
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         key = tuple(str(row.get(k) or "") for k in _KEYS)
         groups.setdefault(key, []).append(row)
-    return [_study(key, groups[key]) for key in sorted(groups)]
+    return [_study(key, groups[key], constraints) for key in sorted(groups)]
 
 
-def _study(key: tuple[str, ...], rows: Sequence[Row]) -> Study:
+def _study(key: tuple[str, ...], rows: Sequence[Row], constraints: Sequence[Constraint]) -> Study:
     rows = sorted(rows, key=_canonical)
     values: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -72,7 +82,8 @@ def _study(key: tuple[str, ...], rows: Sequence[Row]) -> Study:
             values.setdefault(name, {})[json.dumps(value, sort_keys=True)] = value
     axes = {name: tuple(sorted(seen.values(), key=_value_order)) for name, seen in values.items() if len(seen) > 1}
     fixed = {name: next(iter(seen.values())) for name, seen in values.items() if len(seen) == 1}
-    done = sorted((r for r in rows if not r.get("failure")), key=lambda r: tuple(r[o] for o in OBJECTIVES))
+    ran = sorted((r for r in rows if not r.get("failure")), key=_by_objectives)
+    keeps = [all(constraint.holds(row) for constraint in constraints) for row in ran]
     family, space, workload, digest, version, scaling = key
     return Study(
         family=family,
@@ -81,7 +92,8 @@ def _study(key: tuple[str, ...], rows: Sequence[Row]) -> Study:
         workload_digest=digest,
         model_version=version,
         scaling=scaling,
-        done=tuple(done),
+        done=tuple(row for row, kept in zip(ran, keeps, strict=True) if kept),
+        violating=tuple(row for row, kept in zip(ran, keeps, strict=True) if not kept),
         failed=tuple(r for r in rows if r.get("failure")),
         axes=axes,
         fixed=fixed,
@@ -174,6 +186,10 @@ def layer_total(layer: Mapping[str, Any], key: str) -> float:
 
 def _objective(row: Row, name: str) -> float:
     return float(row["energy_pj"] * row["latency_ns"] if name == "edp" else row[name])
+
+
+def _by_objectives(row: Row) -> tuple[float, ...]:
+    return tuple(row[o] for o in OBJECTIVES)
 
 
 def _canonical(row: Row) -> str:

@@ -60,8 +60,8 @@ def takeaway(data: HeatMapData) -> str:
     (r1, c1), (r0, c0) = ordered[0], ordered[-1]
     return (
         f"A {r1} × {c1} array can be kept {percent(data.cells[r1, c1].best)} busy; the best point with "
-        f"{r0} × {c0} reaches {percent(data.cells[r0, c0].best)}. Large number and colour: best point of a size; small: "
-        f"median over all other axes; empty: no such size{'; ×: every point failed' if data.failed else ''}."
+        f"{r0} × {c0} reaches {percent(data.cells[r0, c0].best)}. Large number and colour: best point of a size; "
+        f"small: median over all other axes; empty: no such size{'; ×: every point failed' if data.failed else ''}."
     )
 
 

@@ -16,7 +16,7 @@ _MOST_VECTOR_POINTS = 1500  # more dominated points than this are drawn as pixel
 
 
 class ParetoData(NamedTuple):
-    """Values in the units shown. `front` is sorted by x; `marks` are (letter, x, y) of the chosen points."""
+    """Values in the units shown. `front` is sorted by x; `marks` are (letter, x, y) of the chosen ones."""
 
     x_name: str
     y_name: str
@@ -26,9 +26,12 @@ class ParetoData(NamedTuple):
     front: list[tuple[float, float]]
     n_front: int  # points on the front; equal points are drawn once
     marks: list[tuple[str, float, float]]
+    violating: list[tuple[float, float]]  # break a constraint
 
 
-def pareto_data(done: Sequence[Row], chosen: Sequence[Chosen], *, x: str, y: str) -> ParetoData | None:
+def pareto_data(
+    done: Sequence[Row], chosen: Sequence[Chosen], violating: Sequence[Row] = (), *, x: str, y: str
+) -> ParetoData | None:
     """The points of a two-objective plot (keys of `AXES`); None for fewer than two points: no trade to show."""
     if len(done) < 2:
         return None
@@ -48,6 +51,7 @@ def pareto_data(done: Sequence[Row], chosen: Sequence[Chosen], *, x: str, y: str
         sorted({shown(done[index]) for index in on_front}),
         len(on_front),
         [(c.letter, *shown(c.row)) for c in chosen],
+        [shown(row) for row in violating],
     )
 
 
@@ -66,16 +70,22 @@ def takeaway(data: ParetoData) -> str:
 
 
 def sentences(data: ParetoData) -> str:
-    """The takeaway, and which letters are not on this front."""
-    return " ".join(filter(None, (takeaway(data), beside_front(data))))
+    """The takeaway, which letters are not on this front, and what hollow points are."""
+    hollow = "Hollow points break a constraint." if data.violating else ""
+    return " ".join(filter(None, (takeaway(data), beside_front(data), hollow)))
 
 
 def draw(data: ParetoData) -> Figure:
-    """All points in grey, the front as a staircase, letters at the chosen points."""
+    """Dominated points in grey, those that break a constraint hollow, the front a staircase, chosen ones by letter."""
     figure, axes = style.new_axes(3.3)
-    every = data.dominated + data.front
+    every = data.dominated + data.front + data.violating
     style.scale_axis(axes, "x", [x for x, _ in every])
     style.scale_axis(axes, "y", [y for _, y in every])
+    if data.violating:
+        axes.scatter(
+            [x for x, _ in data.violating], [y for _, y in data.violating], s=6, facecolors="none",
+            edgecolors=style.FAINT, linewidths=0.5, rasterized=len(data.violating) > _MOST_VECTOR_POINTS,
+        )  # fmt: skip
     if data.dominated:
         axes.scatter(
             [x for x, _ in data.dominated],

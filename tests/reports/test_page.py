@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from designs.errors import InputError
+from designs.objectives import parse_constraint
 from reports.page import write_report
 from tests.reports import toy
 
@@ -69,7 +70,7 @@ def test_the_page_needs_nothing_from_outside(whole):
 def test_the_page_says_what_was_found(whole):
     text = " ".join("".join(parsed(whole[1]).text).split())
     for said in (
-        "300 points of the tensor family, 5 axes. 282 ran, 18 failed or were refused. 16 are Pareto-optimal",
+        "300 points of the tensor family, 5 axes. 282 ran, 18 failed. 16 are Pareto-optimal",
         "Best latency A 1.45 ms",
         "18 points, like this one: layer stem: weight_scratchpad needs 32768 bytes, 16384 available. "
         "All have scratchpad_bytes 16,384.",
@@ -132,6 +133,24 @@ def test_one_axis(tmp_path):
     rows = [row for row in rows if row["point"]["dram_bytes_per_cycle"] == 8]
     text = " ".join("".join(parsed(report(rows, tmp_path)).text).split())
     assert len(rows) == 5 and "5 points of the tensor family, 1 axis." in text
+
+
+def test_points_that_break_a_constraint_are_on_no_front(tmp_path):
+    path = write_report(
+        toy.rows(), tmp_path, title="T", command="c", constraints=[parse_constraint("area_um2 <= 1000000")]
+    )
+    text = " ".join("".join(parsed(path.read_text(encoding="utf-8")).text).split())
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "points.csv").read_text(encoding="utf-8"))))
+    small = [row for row in rows if row["area_um2"] and float(row["area_um2"]) <= 1e6]
+    assert all(float(row["area_um2"]) <= 1e6 for row in rows if row["on_front"] == "1")
+    assert f"{282 - len(small)} of those that ran break area_um2 <= 1e+06." in text
+    assert "Hollow points break a constraint." in text
+
+
+def test_only_points_that_break_a_constraint(tmp_path):
+    path = write_report(toy.rows(), tmp_path, title="T", command="c", constraints=[parse_constraint("cycles < 1")])
+    text = "".join(parsed(path.read_text(encoding="utf-8")).text)
+    assert "Every point that ran breaks a constraint, so none is chosen." in text
 
 
 def test_rows_without_layers(tmp_path):
