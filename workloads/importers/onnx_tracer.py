@@ -103,6 +103,7 @@ class Tracer:
         """A bias as 32-bit integers at the scale of the sums (`s_in * s_w`, one or one a channel)."""
         value = self.value(name)
         if isinstance(value, Weights) and value.tensor.data is not None:
+            name = value.tensor.name
             if np.allclose(value.tensor.scale, scale, rtol=1e-5, atol=0):
                 data = value.tensor.data.reshape(-1)
             else:

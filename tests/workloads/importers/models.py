@@ -59,7 +59,7 @@ class Model:
     def save(
         self, path: Path, output: str, shape: list[int | str] | None = None, elem: int = TensorProto.FLOAT
     ) -> Path:
-        info = helper.make_tensor_value_info(output, elem, shape)
+        info = helper.make_tensor_value_info(output, elem, ["unknown"] if shape is None else shape)
         graph = helper.make_graph(self.nodes, "test", self.inputs, [info], self.constants)
         opsets = [("", 21), ("com.microsoft", 1), ("qonnx.custom_op.general", 1)]
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid(*o) for o in opsets], ir_version=10)
