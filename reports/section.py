@@ -103,7 +103,9 @@ def slugs(studies: Sequence[Study]) -> list[str]:
 def _summary(study: Study, n_front: int, constraints: Sequence[Constraint]) -> str:
     points = "1 point" if study.n_points == 1 else f"{study.n_points:,} points"
     axes = f"{len(study.axes)} {'axis' if len(study.axes) == 1 else 'axes'}" if study.axes else "no axis that varies"
-    text = f"{points} of the {study.family} family, {axes}."
+    text = (
+        f"{study.workload} on the space {study.space or 'of no name'}: {points} of the {study.family} family, {axes}."
+    )
     if study.failed:
         text += f" {len(study.ran):,} ran, {len(study.failed):,} failed."
     if constraints:
