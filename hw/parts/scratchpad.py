@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -50,8 +50,14 @@ class Scratchpad(wiring.Component):
             reading, writing = bank.read_port(), bank.write_port()
             low = part * depth
             for port, en in ((self.read, reading.en), (self.write, writing.en)):
-                mine = (port.addr >= low) & (port.addr < low + depth)
-                m.d.comb += en.eq(port.en & ((port.buf == buffer) if self._n_buffers > 1 else 1) & mine)
+                chosen_by = [port.en]
+                if self._n_buffers > 1:
+                    chosen_by.append(port.buf == buffer)
+                if part > 0:
+                    chosen_by.append(port.addr >= low)
+                if part < self._banks_a_buffer - 1:
+                    chosen_by.append(port.addr < low + depth)
+                m.d.comb += en.eq(Cat(chosen_by).all())
             # One address for both ports: what a single-ported memory has.
             address = Signal(range(max(depth, 2)), name=f"address_{index}")
             m.d.comb += [
