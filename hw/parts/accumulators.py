@@ -17,9 +17,9 @@ from hw.parts.scratchpad import read_signature, write_signature
 class AccumulatorUnit(wiring.Component):
     """Adds a row of C sums to an accumulator word each cycle.
 
-    `valid` with `sums`, `addr`, `buf` in cycle x reads the word (unless `from_zero`), which is written in x + 1; `complete`
-    in x is `completed` in x + 1. `overflow`, the lanes that did not fit, is told in x + 2. An address may come again two
-    cycles after it came, not in the next. Latency 1 cycle. Initiation interval 1. No backpressure.
+    `valid` with `sums`, `addr`, `buf` in cycle x reads the word (unless `from_zero`), which is written in x + 1;
+    `complete` in x is `completed` in x + 1. `overflow`, the lanes that did not fit, is told in x + 2. An address may
+    come again two cycles after it came, not in the next. Latency 1 cycle. Initiation interval 1. No backpressure.
     """
 
     def __init__(self, design: Design, *, sum_bits: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 
 from amaranth.hdl import Module, Signal, Value, signed
 from amaranth.lib import data, wiring
@@ -10,10 +11,10 @@ from amaranth.lib.wiring import In, Out
 
 from designs.families.tensor import Design
 from hw.parts.pe import OutputStationaryPE, StationaryPE, activation_shape, sum_bits, weight_shape
-from hw.parts.skew import Skew, delayed
+from hw.parts.skew import Lane, Skew, delayed
 
 
-def tree(values: list[Value], combine: object) -> Value:
+def tree(values: list[Value], combine: Callable[[Value, Value], Value]) -> Value:
     """`values` combined pairwise: a balanced tree, so that depth grows with the logarithm."""
     while len(values) > 1:
         values = [
@@ -25,10 +26,10 @@ def tree(values: list[Value], combine: object) -> Value:
 class StationaryArray(wiring.Component):
     """Weight or input stationary array of R x C PEs: exact sums over the R rows leave at the foot of the C columns.
 
-    A fold: from the cycle of `load` on, word q of `stationary` (its first, second, ...) is for row q (weight stationary,
-    C lanes) or column q (input stationary, R lanes); the fold's first vector is at `moving` one cycle after `load`. Folds
-    may follow as soon as the words and the vectors of the one before are in.
-    Latency: R + C - 1 cycles from `moving` to `sums`. Initiation interval 1. No backpressure.
+    A fold: from the cycle of `load` on, word q of `stationary` (its first, second, ...) is for row q (weight
+    stationary, C lanes) or column q (input stationary, R lanes); the fold's first vector is at `moving` one cycle after
+    `load`. Folds may follow as soon as the words and the vectors of the one before are in. Latency: R + C - 1 cycles
+    from `moving` to `sums`. Initiation interval 1. No backpressure.
     """
 
     def __init__(self, design: Design) -> None:
@@ -50,11 +51,9 @@ class StationaryArray(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         rows, cols = self._design.array_rows, self._design.array_cols
-        layouts = {name: getattr(self, name).shape() for name in ("stationary", "moving", "sums")}
-        for name, first in (("stationary", "lowest"), ("moving", "lowest"), ("sums", "highest")):
-            layout = layouts[name]
-            m.submodules[f"skew_{name}"] = Skew(shape=layout.elem_shape, n_lanes=layout.length, first=first)
-        stationary, moving, foot = (m.submodules[f"skew_{name}"] for name in layouts)
+        m.submodules.skew_stationary = stationary = self._skew(self.stationary, "lowest")
+        m.submodules.skew_moving = moving = self._skew(self.moving, "lowest")
+        m.submodules.skew_sums = foot = self._skew(self.sums, "highest")
         m.d.comb += [
             stationary.early.eq(self.stationary),
             moving.early.eq(self.moving),
@@ -79,14 +78,19 @@ class StationaryArray(wiring.Component):
         m.d.comb += [foot.early[c].eq(above[c]) for c in range(cols)]
         return m
 
+    @staticmethod
+    def _skew(word: data.View, first: Lane) -> Skew:
+        layout = word.shape()
+        return Skew(shape=layout.elem_shape, n_lanes=layout.length, first=first)
+
 
 class OutputStationaryArray(wiring.Component):
     """Output stationary array of R x C PEs; the sums of row 0, 1, ... leave one row a cycle, all C columns together.
 
     `last` comes with the last activations and weights of a sum; `activations` are zero where there is nothing to add.
-    Latency: C cycles from `last` to row 0 at `sums`, which `first_row` tells; row r follows r cycles later. `overflow`, the
-    additions that did not fit, lags by 3 cycles after the PE. Initiation interval 1; R cycles or more lie between two
-    `last`. No backpressure.
+    Latency: C cycles from `last` to row 0 at `sums`, which `first_row` tells; row r follows r cycles later. `overflow`,
+    the additions that did not fit, lags by 3 cycles after the PE. Initiation interval 1; R cycles or more lie between
+    two `last`. No backpressure.
     """
 
     def __init__(self, design: Design) -> None:

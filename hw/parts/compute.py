@@ -24,8 +24,8 @@ class ComputeEngine(wiring.Component):
 
     A tile starts in the first cycle in which it is seen and what it waits for is there; its F * Q issue cycles are
     consecutive, and `tile_take` is 1 in the last, e. The next tile may start in e + 1. `released` comes in e + rho,
-    `completed` in e + delta. `overflow` lags by up to 3 cycles after the addition. Initiation interval: one issue cycle a
-    cycle. Backpressure: only before a tile, by its waits.
+    `completed` in e + delta. `overflow` lags by up to 3 cycles after the addition. Initiation interval: one issue cycle
+    a cycle. Backpressure: only before a tile, by its waits.
     """
 
     def __init__(self, design: Design) -> None:

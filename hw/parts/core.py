@@ -14,14 +14,14 @@ from hw.parts.tensor_types import COUNTER_BITS, config_layout, output_layout, ti
 
 
 class Core(wiring.Component):
-    """Computes tiles and requantizes outputs (docs/tensor.md, sections 5 to 7). A reset makes it ready for a new program.
+    """Computes tiles and requantizes outputs (docs/tensor.md, sections 5 to 7). A reset makes it ready for a program.
 
-    `tile_take` (`output_take`) is 1 in the last issue cycle of a tile (output), and the next may be shown and start in the
-    following cycle. `released`, `completed_strobe` and `output_done` are 1 in the cycle in which their counter advances;
-    the counters `loaded`, `outputs`, `stores`, `completed` are those visible in this cycle. Reads: `en`, `buf`, `addr` in
-    cycle x, `data` in x + 1 (kept until the next read). Activity: `step`, a vector enters the array; `acc_read`, reads of
-    the accumulators in this cycle; `acc_write`; `post`, a slice is requantized; `overflow`, additions that did not fit,
-    told up to 3 cycles after the addition, always before `output_done` of their output.
+    `tile_take` (`output_take`) is 1 in the last issue cycle of a tile (output), and the next may be shown and start in
+    the following cycle. `released`, `completed_strobe` and `output_done` are 1 in the cycle in which their counter
+    advances; the counters `loaded`, `outputs`, `stores`, `completed` are those visible in this cycle. Reads: `en`,
+    `buf`, `addr` in cycle x, `data` in x + 1 (kept until the next read). Activity: `step`, a vector enters the array;
+    `acc_read`, reads of the accumulators in this cycle; `acc_write`; `post`, a slice is requantized; `overflow`,
+    additions that did not fit, told up to 3 cycles after the addition, always before `output_done` of their output.
     """
 
     def __init__(self, design: Design) -> None:

@@ -21,8 +21,8 @@ from hw.parts.transposer import StreamTransposer
 class Datapath(wiring.Component):
     """Takes issue cycles (`run`, never in pooling), gives rows of sums to the accumulators.
 
-    `act_word` is the activation word of the issue cycle before, `inside` tells of this one. Latency from an issue cycle, for
-    each dataflow: see docs/tensor.md, section 6. Initiation interval 1. No backpressure.
+    `act_word` is the activation word of the issue cycle before, `inside` tells of this one. Latency from an issue
+    cycle, for each dataflow: see docs/tensor.md, section 6. Initiation interval 1. No backpressure.
     """
 
     def __init__(self, design: Design, *, bits: int) -> None:
@@ -110,7 +110,8 @@ class StationaryDatapath(Datapath):
     def _address(self, m: Module, n_cycles: int) -> None:
         issue = self.issue
         flags = Cat(issue.vector, issue.end, issue.restart_sums, issue.from_zero) & self.run.replicate(4)
-        valid, complete, restart, from_zero, buf = delayed(m, Cat(flags, self.tile.acc_buf), n_cycles, name="control")[-1]
+        control = delayed(m, Cat(flags, self.tile.acc_buf), n_cycles, name="control")[-1]
+        valid, complete, restart, from_zero, buf = control
         addr = Signal(self.addr.shape())
         m.d.comb += [
             self.valid.eq(valid),
@@ -124,7 +125,7 @@ class StationaryDatapath(Datapath):
 
 
 class OutputStationaryDatapath(Datapath):
-    """Output stationary. Row 0 of a fold's sums comes R + C + 2 cycles after its last issue cycle, row r r cycles later."""
+    """Output stationary. Row 0 of a fold's sums comes R + C + 2 cycles after its last issue cycle, then a row a cycle."""
 
     def __init__(self, design: Design) -> None:
         super().__init__(design, bits=design.acc_bits)
@@ -203,7 +204,8 @@ class OutputStationaryDatapath(Datapath):
 
     def _fold_address(self, m: Module) -> Signal:
         """channel fold * P + first pixel of the fold, for channel folds inside pixel folds."""
-        addr, pixel, n_pixels = (Signal(self.addr.shape(), name=name) for name in ("fold_addr", "fold_pixel", "n_pixels"))
+        addr = Signal(self.addr.shape(), name="fold_addr")
+        pixel, n_pixels = Signal(addr.shape()), Signal(addr.shape())
         next_pixel = pixel + self._design.array_rows
         # Of a tile that is seen in cycle x its product is used from x + 1 on: a fold has at least 2 cycles.
         m.d.sync += n_pixels.eq(self.tile.rows * self.config.out_w)

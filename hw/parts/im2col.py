@@ -15,11 +15,11 @@ _PIXEL_BITS = 13  # out_col * stride_w and out_row * stride_h: up to a line and 
 class Im2col(wiring.Component):
     """Pixel and tap iterators over a tile, and the scratchpad address (docs/tensor.md, section 6).
 
-    The pixel walks the tile's rows in row-major order and is gone (`exists` 0) after the last; `restart_pixel` takes it back
-    to the base, which is pixel 0 or, with `keeps_base`, what `save_pixel` made of it: the pixel that follows this cycle's.
-    The tap walks kernel columns, then rows (`step_tap`), and blocks (`step_block`); each wraps after its last.
-    `end` (last cycle of a tile) takes all back to the start. All outputs tell of the current pixel and tap.
-    Latency: none, from the tile's fields to `inside` and `addr`; steps show in the next cycle. Initiation interval 1. No
+    The pixel walks the tile's rows in row-major order and is gone (`exists` 0) after the last; `restart_pixel` takes it
+    back to the base, which is pixel 0 or, with `keeps_base`, what `save_pixel` made of it: the pixel that follows this
+    cycle's. The tap walks kernel columns, then rows (`step_tap`), and blocks (`step_block`); each wraps after its last.
+    `end` (last cycle of a tile) takes all back to the start. All outputs tell of the current pixel and tap. Latency:
+    none, from the tile's fields to `inside` and `addr`; steps show in the next cycle. Initiation interval 1. No
     backpressure.
     """
 
@@ -79,19 +79,19 @@ class Im2col(wiring.Component):
                     after["out_row"].eq(now["out_row"] + 1),
                     after["row"].eq(now["row"] + self.config.stride_h),
                 ]
-        base = {name: Signal(shape, name=f"{name}_base") if self._keeps_base else 0 for name, shape in shapes.items()}
-        for name in shapes:
-            with m.If(self.end):
+        for name, shape in shapes.items():
+            with m.If(self.end | self.restart_pixel):
                 m.d.sync += now[name].eq(0)
-            with m.Elif(self.restart_pixel):
-                m.d.sync += now[name].eq(base[name])
             with m.Else():
                 m.d.sync += now[name].eq(after[name])
             if self._keeps_base:
+                base = Signal(shape, name=f"{name}_base")
                 with m.If(self.end):
-                    m.d.sync += base[name].eq(0)
+                    m.d.sync += base.eq(0)
                 with m.Elif(self.save_pixel):
-                    m.d.sync += base[name].eq(after[name])
+                    m.d.sync += base.eq(after[name])
+                with m.If(self.restart_pixel & ~self.end):
+                    m.d.sync += now[name].eq(base)
         self._row, self._col = now["row"], now["col"]
 
     def _walk_taps(self, m: Module) -> None:

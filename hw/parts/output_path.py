@@ -21,9 +21,9 @@ class OutputPath(wiring.Component):
     """Requantizes outputs in order.
 
     An output starts in the first cycle in which it is seen and what it waits for is there; its S issue cycles are
-    consecutive, and `output_take` is 1 in the last, e. The next may start in e + 1. `done` comes in e + 6, with the last
-    write; in pooling, where nothing is left to do, S = 1 and `done` comes in e. Initiation interval: one issue cycle a
-    cycle. Backpressure: only before an output, by its waits.
+    consecutive, and `output_take` is 1 in the last, e. The next may start in e + 1. `done` comes in e + 6, with the
+    last write; in pooling, where nothing is left to do, S = 1 and `done` comes in e. Initiation interval: one issue
+    cycle a cycle. Backpressure: only before an output, by its waits.
     """
 
     def __init__(self, design: Design) -> None:

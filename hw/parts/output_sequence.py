@@ -1,4 +1,4 @@
-"""The order of an output's issue cycles: accumulator and parameter words in, output words out (docs/tensor.md, section 7)."""
+"""The order of an output's issue cycles: accumulator words in, output words out (docs/tensor.md, section 7)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def step_layout(design: Design) -> data.StructLayout:
             "param_addr": unsigned(_bits(design.param_words)),
             "param_lane": unsigned(_bits(lanes)),  # transposed: the channel's place in its parameter word
             "channel": unsigned(_bits(rows)),  # transposed: the channel's place in the output word
-            "index": unsigned(_bits(max(rows // lanes, cols))),  # slice of the output word; transposed: pixel of the fold
+            "index": unsigned(_bits(max(rows // lanes, cols))),  # slice of the word; transposed: pixel of the fold
             "begin": unsigned(1),  # the word's residual is read
             "write": unsigned(1),  # the word is written
             "out_addr": unsigned(_bits(design.out_words)),

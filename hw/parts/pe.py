@@ -31,16 +31,17 @@ def product(design: Design, activation: Value, weight: Value) -> Value:
     if design.weight_bits > 1:
         return (activation * weight)[: sum_bits(design, 1)].as_signed()
     negative, present = weight[1], weight[0]
-    flipped = (activation ^ negative.replicate(len(activation))) & present.replicate(len(activation))
+    flipped = (activation.as_unsigned() ^ negative.replicate(len(activation))) & present.replicate(len(activation))
     return flipped.as_signed() + negative
 
 
 class StationaryPE(wiring.Component):
     """PE of the weight and input stationary arrays: one operand stays, the other passes right, exact sums pass down.
 
-    `stationary` is taken in the cycle in which `load` is 1 and used from the next on; `load` passes right with it. So the
-    new operand may arrive in the very cycle in which the old one meets its last vector: no shadow register is needed.
-    Latency: 1 cycle from `moving` and `sum_in` to `moving_out` and `sum_out`. Initiation interval 1. No backpressure.
+    `stationary` is taken in the cycle in which `load` is 1 and used from the next on; `load` passes right with it. So
+    the new operand may arrive in the very cycle in which the old one meets its last vector: no shadow register is
+    needed. Latency: 1 cycle from `moving` and `sum_in` to `moving_out` and `sum_out`. Initiation interval 1. No
+    backpressure.
     """
 
     def __init__(self, design: Design, *, row: int) -> None:
@@ -81,10 +82,10 @@ class StationaryPE(wiring.Component):
 class OutputStationaryPE(wiring.Component):
     """PE of the output stationary array: activations pass right, weights down, the sum stays.
 
-    Each product is added under the overflow rule; `overflow` tells a cycle later that one did not fit. `last` comes with
-    the last product of a sum: in the next cycle the sum is at `total` (0 in all other cycles, so that a column may OR them)
-    and the accumulator starts again from zero. An activation of zero is no product.
-    Latency: 1 cycle to the passed operands, to `last_out` and to `total`. Initiation interval 1. No backpressure.
+    Each product is added under the overflow rule; `overflow` tells a cycle later that one did not fit. `last` comes
+    with the last product of a sum: in the next cycle the sum is at `total` (0 in all other cycles, so that a column may
+    OR them) and the accumulator starts again from zero. An activation of zero is no product. Latency: 1 cycle to the
+    passed operands, to `last_out` and to `total`. Initiation interval 1. No backpressure.
     """
 
     def __init__(self, design: Design) -> None:

@@ -13,8 +13,8 @@ from hw.parts.scratchpad import write_signature
 class MaxPool(wiring.Component):
     """Maximum of the words of a window; words follow each other in the output buffer from address 0 of each tile.
 
-    `step` marks an issue cycle in x: its word, if the tap is `inside`, is at `word` in x + 1; that of the window's `last`
-    tap is in the maximum that is written in x + 2. `end` (last cycle of the tile) in x is `completed` in x + 2.
+    `step` marks an issue cycle in x: its word, if the tap is `inside`, is at `word` in x + 1; that of the window's
+    `last` tap is in the maximum that is written in x + 2. `end` (last cycle of the tile) in x is `completed` in x + 2.
     Initiation interval 1. No backpressure.
     """
 

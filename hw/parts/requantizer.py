@@ -16,7 +16,7 @@ BIAS_BITS = 32
 
 
 def rounded(value: Value, shift: Value, *, bits: int) -> Value:
-    """(value + (1 << shift >> 1)) >> shift, exact where it fits `bits` signed bits, else beyond every number of bits - 2.
+    """(value + (1 << shift >> 1)) >> shift; what does not fit `bits` signed bits stays beyond what bits - 2 hold.
 
     The half is added after the shift, as the last bit shifted out: no adder as wide as `value` is needed.
     """

@@ -1,4 +1,4 @@
-"""The order of a tile's issue cycles: one sequencer a dataflow, each also running max pooling (docs/tensor.md, section 6)."""
+"""The order of a tile's issue cycles: a sequencer for each dataflow, with max pooling (docs/tensor.md, section 6)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def issue_layout(design: Design) -> data.StructLayout:
             "load": unsigned(1),  # first cycle of a fold
             "restart_sums": unsigned(1),  # the accumulator address starts again
             "from_zero": unsigned(1),  # the accumulator counts as zero
-            "n_columns": unsigned(design.array_cols.bit_length()),  # columns with a channel, C in all folds but the last
+            "n_columns": unsigned(design.array_cols.bit_length()),  # columns with a channel: C in all but the last fold
             "last_product": unsigned(1),  # output stationary: end of a fold
             "last_row": unsigned(max((design.array_rows - 1).bit_length(), 1)),  # and its last row with a pixel
             "end_of_folds": unsigned(1),  # and the pixel fold ends with it

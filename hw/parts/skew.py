@@ -9,6 +9,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 
+Lane = Literal["lowest", "highest"]
+
+
 def delayed(m: Module, value: Value, n_cycles: int, *, name: str, reset_less: bool = False) -> list[Value]:
     """`value` after 0, 1, ... `n_cycles` cycles: registers `{name}_1` and so on in `m`."""
     stages = [value]
@@ -26,7 +29,7 @@ class Skew(wiring.Component):
     1. No backpressure.
     """
 
-    def __init__(self, *, shape: Shape, n_lanes: int, first: Literal["lowest", "highest"], reset_less: bool = True) -> None:
+    def __init__(self, *, shape: Shape, n_lanes: int, first: Lane, reset_less: bool = True) -> None:
         self._n_lanes, self._first, self._reset_less = n_lanes, first, reset_less
         word = data.ArrayLayout(shape, n_lanes)
         super().__init__({"early": In(word), "late": Out(word)})

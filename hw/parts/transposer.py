@@ -11,10 +11,10 @@ class StreamTransposer(wiring.Component):
     """Square transposer of a stream: `size` words of `size` lanes in, then lane 0 of all of them, lane 1 and so on.
 
     One mesh of size x size registers serves as both halves: it fills from the top while the words before leave at the
-    bottom, then from the left while they leave at the right. The words of a square (`valid`) come in consecutive cycles;
-    between squares there may be gaps of any length, in which `word` is zero; zeros then come out.
-    Latency: lane i is at `lanes` (lanes[p] of word p) size + 1 cycles after word i was at `word`. Initiation interval 1.
-    No backpressure.
+    bottom, then from the left while they leave at the right. The words of a square (`valid`) come in consecutive
+    cycles; between squares there may be gaps of any length, in which `word` is zero; zeros then come out. Latency: lane
+    i is at `lanes` (lanes[p] of word p) size + 1 cycles after word i was at `word`. Initiation interval 1. No
+    backpressure.
     """
 
     def __init__(self, *, shape: Shape, size: int) -> None:
@@ -44,10 +44,10 @@ class StreamTransposer(wiring.Component):
 
 
 class TransposingRegisters(wiring.Component):
-    """Register file of `n_words` words of `n_lanes` lanes, written across: one lane of `width` neighbouring words at once.
+    """Register file of `n_words` words of `n_lanes` lanes, written across: one lane of `width` words at once.
 
-    Latency: what is written in cycle x (`write`: lane `lane` of words `width * group` and up) is read from x + 1 on; `word`
-    is the word `index` in the same cycle. Initiation interval 1. No backpressure.
+    Latency: what is written in cycle x (`write`: lane `lane` of words `width * group` and up) is read from x + 1 on;
+    `word` is the word `index` in the same cycle. Initiation interval 1. No backpressure.
     """
 
     def __init__(self, *, shape: Shape, n_words: int, n_lanes: int, width: int) -> None:
