@@ -1,0 +1,204 @@
+"""The best tiling of each layer on each design, for a whole batch in one call."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from sim.kernels.tensor import columns as c
+from sim.kernels.tensor.job import fill_group_tables, fill_job, fill_row_table, weight_words_of
+from sim.kernels.tensor.layer import N_LEVELS, N_STATE_AND_SUMS, simulate_tiling
+from sim.kernels.tensor.sums import layer_activity, sum_layer
+from sim.kernels.tensor.times import ceil_div
+
+MOST_CUTS = 64  # of an axis: 8, and 4 for each doubling beyond 8 parts
+MOST_CHANNEL_CUTS = 8  # the parameter memory holds 8 channel units
+NO_LIMIT = 1 << 60
+
+# Columns of a candidate: its sums, its tiling, and its place in the order that decides between equals.
+K_TILING, K_PLACE = c.N_SUMS, c.N_SUMS + 4
+N_CANDIDATE = c.N_SUMS + 5
+
+
+@njit(cache=True)
+def balanced_cuts(size: int, most: int, values: np.ndarray) -> int:
+    """Fill `values` with the distinct ceil(size / parts) that are at most `most`, falling; returns how many.
+
+    `parts` runs over 1 to 8, then over four numbers for each doubling (10, 12, 14, 16, 20, ...), and `size` itself.
+    """
+    count, parts, step = 0, 1, 1
+    while parts < size:
+        value = ceil_div(size, parts)
+        if value <= most and (count == 0 or values[count - 1] != value):
+            values[count] = value
+            count += 1
+        if parts >= 8 * step:
+            step *= 2
+        parts += step
+    if count == 0 or values[count - 1] != 1:
+        values[count] = 1
+        count += 1
+    return count
+
+
+@njit(cache=True)
+def fits(design: np.ndarray, job: np.ndarray, rows: np.ndarray, tile_blocks: int, tile_channels: int) -> bool:
+    """Whether the largest tile fits memories and descriptors: the rule of workloads.mapping.tensor.fits."""
+    blocks = min(tile_blocks, job[c.J_GROUP_BLOCKS])
+    if rows[c.R_TILE_ROWS] > c.MOST_IN_A_TILE or blocks > c.MOST_IN_A_TILE:
+        return False
+    if job[c.J_IN_W] > c.MOST_IN_A_TILE or job[c.J_OUT_W] > c.MOST_IN_A_TILE:
+        return False
+    if rows[c.R_MOST_ACT_ROWS] * blocks * job[c.J_IN_W] > design[c.ACT_WORDS]:
+        return False
+    pixels = rows[c.R_TILE_ROWS] * job[c.J_OUT_W]
+    if job[c.J_KIND] == c.POOLING:
+        return blocks * pixels <= design[c.OUT_WORDS]
+    channels = min(tile_channels, job[c.J_GROUP_CHANNELS])
+    if weight_words_of(job, blocks, channels) > design[c.WEIGHT_WORDS]:
+        return False
+    if job[c.J_KIND] == c.INPUT_STATIONARY:
+        accumulators = ceil_div(pixels, job[c.J_COLS]) * channels
+    else:
+        accumulators = ceil_div(channels, job[c.J_COLS]) * pixels
+    if accumulators > design[c.ACC_WORDS] or ceil_div(channels, job[c.J_ROWS]) * pixels > design[c.OUT_WORDS]:
+        return False
+    return ceil_div(channels, job[c.J_LANES]) <= design[c.PARAM_WORDS]
+
+
+@njit(cache=True)
+def list_candidates(design: np.ndarray, layer: np.ndarray, candidates: np.ndarray, bounds: np.ndarray) -> int:
+    """Fill `candidates` and the bounds of their cycles with the tilings of the lattice that fit; returns how many.
+
+    The lattice is that of `balanced_cuts` for output rows, input blocks and channel units of a group, with both orders
+    where they differ. Place: rows, then blocks, then channels, each from large to small, then rows_outer first.
+    """
+    job, groups = np.zeros(c.N_JOB, dtype=np.int64), np.zeros((2, c.N_GROUP_TABLE), dtype=np.int64)
+    row_tables = np.zeros((MOST_CUTS, c.N_ROW_TABLE), dtype=np.int64)
+    row_cuts, block_cuts = np.zeros(MOST_CUTS, dtype=np.int64), np.zeros(MOST_CUTS, dtype=np.int64)
+    channel_cuts = np.zeros(MOST_CUTS, dtype=np.int64)
+    fill_job(job, design, layer, NO_LIMIT)
+    unit = max(job[c.J_ROWS], job[c.J_COLS])
+    pooling = job[c.J_KIND] == c.POOLING
+    n_rows = balanced_cuts(job[c.J_OUT_H], NO_LIMIT, row_cuts)
+    n_blocks = balanced_cuts(job[c.J_GROUP_BLOCKS], NO_LIMIT, block_cuts)
+    n_channels = balanced_cuts(ceil_div(job[c.J_GROUP_CHANNELS], unit), MOST_CHANNEL_CUTS, channel_cuts)
+    if pooling:
+        n_channels = 1
+    for r in range(n_rows):
+        fill_row_table(row_tables[r], job, row_cuts[r])
+    count = 0
+    for b in range(n_blocks):
+        if pooling:
+            fill_job(job, design, layer, block_cuts[b])
+        for n in range(n_channels):
+            tile_channels = channel_cuts[n] * unit
+            filled = False
+            for r in range(n_rows):
+                rows = row_tables[r]
+                if not fits(design, job, rows, block_cuts[b], tile_channels):
+                    continue
+                if not filled:
+                    fill_group_tables(groups, job, block_cuts[b], tile_channels)
+                    filled = True
+                one_way = pooling or tile_channels >= job[c.J_GROUP_CHANNELS]
+                one_way = one_way or (rows[c.R_TILE_ROWS] == job[c.J_OUT_H] and job[c.J_N_IMAGES] == 1)
+                for order in range(1 if one_way else 2):
+                    candidate = candidates[count]
+                    sum_layer(candidate, job, rows, groups, order)
+                    if candidate[c.SUM_TILES] > c.MOST_TILES:
+                        continue
+                    bounds[count] = candidate[c.SUM_BOUND]
+                    candidate[K_TILING + c.X_ROWS] = row_cuts[r]
+                    candidate[K_TILING + c.X_BLOCKS] = block_cuts[b]
+                    candidate[K_TILING + c.X_CHANNELS] = tile_channels
+                    candidate[K_TILING + c.X_ORDER] = order
+                    candidate[K_PLACE] = ((r * MOST_CUTS + b) * MOST_CUTS + n) * 2 + order
+                    count += 1
+    return count
+
+
+@njit(cache=True)
+def run_tiling(
+    design: np.ndarray, layer: np.ndarray, tiling: np.ndarray, most_cycles: int, phases: np.ndarray,
+    activity: np.ndarray,
+) -> int:  # fmt: skip
+    """Cycles of a layer under a tiling that fits; fills its phases and activity.
+
+    -1 when it takes more than `most_cycles`, or more tiles than the machine counts; then phases are left alone.
+    """
+    job, rows = np.zeros(c.N_JOB, dtype=np.int64), np.zeros(c.N_ROW_TABLE, dtype=np.int64)
+    groups, sums = np.zeros((2, c.N_GROUP_TABLE), dtype=np.int64), np.zeros(c.N_SUMS, dtype=np.int64)
+    state, anchors = np.zeros(N_STATE_AND_SUMS, dtype=np.int64), np.zeros((N_LEVELS, N_STATE_AND_SUMS), dtype=np.int64)
+    fill_job(job, design, layer, tiling[c.X_BLOCKS])
+    fill_row_table(rows, job, tiling[c.X_ROWS])
+    fill_group_tables(groups, job, tiling[c.X_BLOCKS], tiling[c.X_CHANNELS])
+    sum_layer(sums, job, rows, groups, tiling[c.X_ORDER])
+    if sums[c.SUM_TILES] > c.MOST_TILES or not fits(design, job, rows, tiling[c.X_BLOCKS], tiling[c.X_CHANNELS]):
+        return -1
+    layer_activity(activity, job, rows, groups, tiling[c.X_ORDER])
+    return simulate_tiling(job, rows, groups, tiling[c.X_ORDER], sums, most_cycles, state, anchors, phases)
+
+
+@njit(cache=True)
+def search_tiling(
+    design: np.ndarray, layer: np.ndarray, best: np.ndarray, phases: np.ndarray, activity: np.ndarray,
+    candidates: np.ndarray, bounds: np.ndarray,
+) -> tuple[int, int]:  # fmt: skip
+    """(cycles, tilings simulated) of the best tiling, which goes to `best`; cycles is -1 where none fits.
+
+    Best: fewest cycles, then fewest DRAM bytes, then first by place. Candidates are simulated from the lowest bound up,
+    until the bound exceeds the best cycles found: no better one can be left.
+    """
+    count = list_candidates(design, layer, candidates, bounds)
+    best_cycles, best_bytes, best_place, n_simulated = NO_LIMIT, NO_LIMIT, NO_LIMIT, 0
+    its_phases, its_activity = np.zeros_like(phases), np.zeros_like(activity)
+    for _ in range(count):
+        index = np.argmin(bounds[:count])
+        if bounds[index] > best_cycles:
+            break
+        bounds[index] = NO_LIMIT
+        candidate = candidates[index]
+        tiling = candidate[K_TILING : K_TILING + 4]
+        cycles = run_tiling(design, layer, tiling, best_cycles, its_phases, its_activity)
+        n_simulated += 1
+        if cycles < 0:
+            continue
+        n_bytes = its_activity[c.DRAM_READ_BYTES] + its_activity[c.DRAM_WRITE_BYTES]
+        better = cycles < best_cycles or n_bytes < best_bytes
+        if better or (n_bytes == best_bytes and candidate[K_PLACE] < best_place):
+            best_cycles, best_bytes, best_place = cycles, n_bytes, candidate[K_PLACE]
+            best[:] = tiling
+            phases[:] = its_phases
+            activity[:] = its_activity
+    return best_cycles if best_cycles < NO_LIMIT else -1, n_simulated
+
+
+@njit(cache=True)
+def run_batch(
+    designs: np.ndarray, layers: np.ndarray, pinned: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Every layer on every design: (cycles, phases, activity, tilings, tilings simulated), leading axes design, layer.
+
+    `pinned[design, layer]` is the tiling to use (X_*), or zeros: then the best one is searched. Cycles are -1 where
+    none fits.
+    """
+    n_designs, n_layers = len(designs), len(layers)
+    cycles = np.full((n_designs, n_layers), -1, dtype=np.int64)
+    phases = np.zeros((n_designs, n_layers, c.N_PHASES), dtype=np.int64)
+    activity = np.zeros((n_designs, n_layers, c.N_ACTIVITY), dtype=np.int64)
+    tilings = pinned.copy()
+    n_simulated = np.zeros((n_designs, n_layers), dtype=np.int64)
+    most = 2 * MOST_CUTS * MOST_CUTS * MOST_CHANNEL_CUTS
+    candidates, bounds = np.zeros((most, N_CANDIDATE), dtype=np.int64), np.zeros(most, dtype=np.int64)
+    for d in range(n_designs):
+        for i in range(n_layers):
+            tiling = tilings[d, i]
+            if tiling[c.X_ROWS]:
+                n_simulated[d, i] = 1
+                cycles[d, i] = run_tiling(designs[d], layers[i], tiling, NO_LIMIT, phases[d, i], activity[d, i])
+            else:
+                cycles[d, i], n_simulated[d, i] = search_tiling(
+                    designs[d], layers[i], tiling, phases[d, i], activity[d, i], candidates, bounds
+                )
+    return cycles, phases, activity, tilings, n_simulated

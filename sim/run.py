@@ -1,0 +1,37 @@
+"""What a simulator answers: where the cycles of a layer, and of a network, went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerRun:
+    """One layer on one machine, run once; a network that has it `repeat` times pays for it as often."""
+
+    name: str
+    cycles: int
+    phases: Mapping[str, int]  # cause -> cycles; they add up to `cycles`
+    activity: Mapping[str, int]  # action -> count
+    roofline_cycles: int  # no machine with this array and this DRAM port can need fewer
+    n_macs: int  # multiplications that the layer needs, padding not counted
+    utilization: float  # n_macs over the MACs that the array could have done in `cycles`
+    repeat: int = 1
+    tiling: Any = None  # the family's own tiling (a dataclass), None where it has none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A network on one machine: the sum over its layers, each times its `repeat`.
+
+    Where a layer does not fit, `failure` says which and why in one line, and there are no numbers.
+    """
+
+    cycles: int = 0
+    phases: Mapping[str, int] = field(default_factory=dict)
+    activity: Mapping[str, int] = field(default_factory=dict)
+    roofline_cycles: int = 0
+    layers: tuple[LayerRun, ...] = ()
+    failure: str | None = None
