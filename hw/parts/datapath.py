@@ -125,7 +125,7 @@ class StationaryDatapath(Datapath):
 
 
 class OutputStationaryDatapath(Datapath):
-    """Output stationary. Row 0 of a fold's sums comes R + C + 2 cycles after its last issue cycle, then a row a cycle."""
+    """Output stationary. Row 0 of sums comes R + C + 2 cycles after its fold's last issue cycle, then a row a cycle."""
 
     def __init__(self, design: Design) -> None:
         super().__init__(design, bits=design.acc_bits)

@@ -8,7 +8,6 @@ from amaranth.hdl import Module, Shape, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-
 Lane = Literal["lowest", "highest"]
 
 

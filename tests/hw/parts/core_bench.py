@@ -164,6 +164,12 @@ class _Bench:
         for name in port.shape().members:
             ctx.set(port[name], row[name])
 
+    def _show(self, ctx: object, valid: object, port: data.View, rows: list[dict[str, int]]) -> None:
+        """The first of `rows`, which is at once valid, or nothing."""
+        ctx.set(valid, bool(rows))
+        if rows:
+            self._set(ctx, port, rows[0])
+
     def _move(self) -> dict[str, int]:
         """Loads and stores that end in this cycle; what they advance is seen in the next."""
         counters, moved = self.counters, {"loaded": 0, "stores": 0}
@@ -210,15 +216,11 @@ class _Bench:
         config = vars(self.program.config)
         self._set(ctx, core.config, config)
         tile_index = output_index = 0
+        self._show(ctx, core.tile_valid, core.tile, self.tiles)
+        self._show(ctx, core.output_valid, core.output, self.outputs)
         for cycle in range(200_000):
             if self.counters["stores"] == len(self.outputs):
                 return
-            ctx.set(core.tile_valid, tile_index < len(self.tiles))
-            if tile_index < len(self.tiles):
-                self._set(ctx, core.tile, self.tiles[tile_index])
-            ctx.set(core.output_valid, output_index < len(self.outputs))
-            if output_index < len(self.outputs):
-                self._set(ctx, core.output, self.outputs[output_index])
             for name in ("loaded", "outputs", "stores", "completed"):
                 ctx.set(getattr(core, name), self.counters[name])
             self._predict(cycle)
@@ -235,6 +237,10 @@ class _Bench:
                 buf, addr = ctx.get(core.out_write_buf), ctx.get(core.out_write_addr)
                 self.memories.words["out"][buf][addr] = ctx.get(core.out_write_data)
             await ctx.tick()
+            if seen["tile_take"]:
+                self._show(ctx, core.tile_valid, core.tile, self.tiles[tile_index:])
+            if seen["output_take"]:
+                self._show(ctx, core.output_valid, core.output, self.outputs[output_index:])
             for port, word in read:
                 ctx.set(port, word)
             for name, strobe in (
