@@ -141,21 +141,21 @@ def _output_difference(design: Design, case: Case, rtl: np.ndarray, expected: np
                 what="outputs",
                 expected=int(expected[at]),
                 rtl=int(rtl[at]),
-                where=f"tile {tile}, image {at[0]} channel {at[1]} row {at[2]} column {at[3]}; {int(wrong.sum())} differ",
+                where=f"tile {tile}, (image, channel, row, column) {at}; {int(wrong.sum())} outputs differ",
             )
     raise AssertionError("every output belongs to a tile")
 
 
 def _cycle_difference(design: Design, case: Case, run: ProgramRun, simulated_cycles: int) -> Difference:
-    """The first event whose cycle differs, and its tile."""
-    expected = simulator_of_tensor.events(design, case.layer, case.tiling)
+    """The first load or store that ends in another cycle than simulated, and its tile or output."""
     first: tuple[int, str] | None = None
-    for counter, cycles in run.progress.items():
-        for number, (rtl, simulated) in enumerate(zip(cycles, expected[counter], strict=False)):
+    for counter, name in (("loaded", "load"), ("stores", "store")):
+        timeline = simulator_of_tensor.timeline(design, case.layer, case.tiling)
+        predicted = [event["end_cycle"] - 1 for event in timeline if event["name"].startswith(f"{name} ")]
+        for number, (rtl, simulated) in enumerate(zip(run.progress[counter], predicted, strict=False)):
             if rtl != simulated and (first is None or min(rtl, simulated) < first[0]):
-                text = f"{counter} {number}: cycle {simulated} simulated, {rtl} on the RTL"
-                first = (min(rtl, simulated), text)
-    where = first[1] if first else "after the last event"
+                first = (min(rtl, simulated), f"{name} {number} ends in cycle {rtl}, simulated {simulated}")
+    where = first[1] if first else "after the last store"
     return Difference(what="cycles", expected=simulated_cycles, rtl=run.cycles, where=where)
 
 
