@@ -97,6 +97,7 @@ def _render(
         lstrip_blocks=True,
     )
     environment.globals["include_raw"] = lambda name: Markup((_TEMPLATES / name).read_text(encoding="utf-8"))
+    environment.globals["two_lines"] = _two_lines
     points = [row["point"] for section in sections for row in section.study.done]
     nodes = {point["node_nm"] for point in points if isinstance(point.get("node_nm"), int)}
     sources = technology_sources(nodes) if points else []
@@ -118,6 +119,14 @@ def _render(
         certainties=_certainties(sources),
         technology_digest=technology.digest(),
     )
+
+
+def _two_lines(name: str) -> str:
+    """A column's name with spaces such that it breaks at most once, near its middle."""
+    words = name.replace("_", " ").split(" ")
+    cut = min(range(1, len(words)), key=lambda i: abs(len(" ".join(words[:i])) - len(" ".join(words[i:]))), default=0)
+    halves = [words] if "/" in words or not cut else [words[:cut], words[cut:]]
+    return " ".join("\u00a0".join(half) for half in halves)
 
 
 def _seeds(sections: Sequence[Section]) -> list[str]:

@@ -83,9 +83,10 @@ def takeaway(data: RooflineData) -> str:
     ridge = roof.peak_macs_per_cycle / roof.bytes_per_cycle
     bound = [layer for layer in data.layers if layer.intensity < ridge]
     best = max(data.layers, key=lambda layer: layer.macs_per_cycle)
+    share = percent(sum(layer.share for layer in bound))
+    n_bound = f"{len(bound)} of {len(data.layers)} layers ({share} of the cycles)" if bound else "no layer"
     return (
-        f"In {data.letter}, {len(bound)} of {len(data.layers)} layers ({percent(sum(b.share for b in bound))} of the "
-        f"cycles) are memory bound; the best, {best.name}, reaches "
+        f"In {data.letter}, {n_bound} {'are' if len(bound) > 1 else 'is'} memory bound; the best, {best.name}, reaches "
         f"{percent(best.macs_per_cycle / roof.peak_macs_per_cycle)} of the array's peak."
     )
 

@@ -32,6 +32,7 @@ def stalls_data(done: Sequence[Row]) -> StallsData | None:
     if len(ran) < 3:
         return None
     phases = [p for p in ran[0]["phases"] if any(row["phases"].get(p) for row in ran)]
+    phases.sort(key=lambda phase: phase != "compute")  # at the bottom, where its edge can be read
     shares = np.array([[row["phases"].get(p, 0) / row["cycles"] for row in ran] for p in phases])
     if "compute" in phases:
         shares = shares[:, np.argsort(-shares[phases.index("compute")], kind="stable")]

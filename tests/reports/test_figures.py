@@ -85,7 +85,7 @@ def test_roofline_places_layers_and_merges_equal_roofs():
     data = roofline.roofline_data([a, b], a)
     assert data.roofs == [roofline.Roof("AB", 32, 2)]
     assert data.layers == [roofline.LayerPoint("conv", 2.0, 20.0, 10 / 15)] and data.n_left_out == 1
-    assert roofline.takeaway(data).startswith("In A, 1 of 1 layers (67 % of the cycles) are memory bound")
+    assert roofline.takeaway(data).startswith("In A, 1 of 1 layers (67 % of the cycles) is memory bound")
     assert roofline.machine({"point": {"array_rows": 4}}) is None
 
 
