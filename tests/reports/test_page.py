@@ -49,6 +49,12 @@ def report(rows, folder, title="Toy"):
     return path.read_text(encoding="utf-8")
 
 
+@pytest.fixture
+def no_png(monkeypatch):
+    """Leaves out the PNG files, which take half of a report's time, where a test is about something else."""
+    monkeypatch.setattr("reports.style.write_png", lambda figure, path: None)
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report") / "out"
@@ -119,14 +125,14 @@ def test_only_failed_rows(tmp_path):
     assert "<svg" not in page
 
 
-def test_a_single_point(tmp_path):
+def test_a_single_point(tmp_path, no_png):
     page = report([toy.rows()[1]], tmp_path)
     text = " ".join("".join(parsed(page).text).split())
     assert "1 point of the tensor family, no axis that varies." in text and "The point takes" in text
     assert "Not drawn: Area and latency (a front needs two points that ran)" in text
 
 
-def test_one_axis(tmp_path):
+def test_one_axis(tmp_path, no_png):
     rows = [
         row for row in toy.rows() if _like(row, array_cols=8, dataflow="weight_stationary", scratchpad_bytes=131072)
     ]
@@ -135,7 +141,7 @@ def test_one_axis(tmp_path):
     assert len(rows) == 5 and "5 points of the tensor family, 1 axis." in text
 
 
-def test_points_that_break_a_constraint_are_on_no_front(tmp_path):
+def test_points_that_break_a_constraint_are_on_no_front(tmp_path, no_png):
     path = write_report(
         toy.rows(), tmp_path, title="T", command="c", constraints=[parse_constraint("area_um2 <= 1000000")]
     )
@@ -147,18 +153,18 @@ def test_points_that_break_a_constraint_are_on_no_front(tmp_path):
     assert "Hollow points break a constraint." in text
 
 
-def test_only_points_that_break_a_constraint(tmp_path):
+def test_only_points_that_break_a_constraint(tmp_path, no_png):
     path = write_report(toy.rows(), tmp_path, title="T", command="c", constraints=[parse_constraint("cycles < 1")])
     text = "".join(parsed(path.read_text(encoding="utf-8")).text)
     assert "Every point that ran breaks a constraint, so none is chosen." in text
 
 
-def test_rows_without_layers(tmp_path):
+def test_rows_without_layers(tmp_path, no_png):
     rows = [{**row, "layers": None} for row in toy.rows()[:4]]
     assert "Latency by layer (no row with layers)" in report(rows, tmp_path)
 
 
-def test_several_workloads_are_kept_apart(tmp_path):
+def test_several_workloads_are_kept_apart(tmp_path, no_png):
     few = toy.rows()[1:2]
     other = [toy.row(row["point"], workload="other net/2") for row in few]
     page = report(few + other, tmp_path)
@@ -167,7 +173,7 @@ def test_several_workloads_are_kept_apart(tmp_path):
     assert (tmp_path / "figures" / "1_other_net_2_layers.svg").exists()
 
 
-def test_text_from_rows_cannot_become_markup(tmp_path):
+def test_text_from_rows_cannot_become_markup(tmp_path, no_png):
     row = {**toy.rows()[0], "workload": "<script>alert(1)</script>", "space": '"><img src=x>'}
     page = report([row], tmp_path, title="a <b> & c")
     assert "<script>alert" not in page and "<img" not in page and "a &lt;b&gt; &amp; c" in page
