@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import tempfile
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,6 +15,12 @@ from typing import Any
 from designs.errors import InputError
 from workloads.importers.onnx import trace_onnx
 from workloads.ir import Graph
+
+_UNREADABLE = (
+    OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, AssertionError,
+    pickle.UnpicklingError, zipfile.BadZipFile,
+)  # fmt: skip
+"""What torch.export.load raises for a file that is damaged or no exported program."""
 
 
 def trace_torch(
@@ -52,9 +62,25 @@ def _load(torch: Any, path: Path) -> Any:
     except ImportError:
         pass  # models quantized in another way do not need it
     try:
-        return torch.export.load(path)
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        with _no_pickled_code():
+            return torch.export.load(path)
+    except _UNREADABLE as error:
         raise InputError(f"{path}: wanted a file of torch.export.save, got {_one_line(error)}") from error
+
+
+@contextmanager
+def _no_pickled_code() -> Iterator[None]:
+    """While it lasts torch unpickles tensors only: torch.export.load falls back to arbitrary objects otherwise."""
+    variable = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+    before = os.environ.get(variable)
+    os.environ[variable] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = before
 
 
 def _export(torch: Any, program: Any, example_inputs: tuple[Any, ...], path: Path, name: str) -> None:

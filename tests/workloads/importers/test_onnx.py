@@ -51,6 +51,7 @@ def test_qdq_convolution(tmp_path: Path) -> None:
 
 def test_a_float_bias_and_one_at_another_scale_are_rounded_to_the_scale_of_the_sums(tmp_path: Path) -> None:
     for at_scale in (None, 0.5):
+
         def build(m: Model, x: str, at_scale: float | None = at_scale) -> str:
             if at_scale is None:
                 bias = m.constant("b", np.float32([1, 2, 3, -0.0011]))
@@ -90,7 +91,9 @@ def test_scales_by_channel_follow_a_transposed_gemm(tmp_path: Path) -> None:
     ("auto_pad", "pads"), [("SAME_UPPER", (0, 0, 1, 1)), ("SAME_LOWER", (1, 1, 0, 0)), ("VALID", (0, 0, 0, 0))]
 )
 def test_auto_pad(auto_pad: str, pads: tuple[int, ...], tmp_path: Path) -> None:
-    graph = model_with(lambda m, x: m.quantize(conv(m, x, auto_pad=auto_pad, strides=[2, 2], pads=[0] * 4), "y", 0.5))(tmp_path)
+    graph = model_with(lambda m, x: m.quantize(conv(m, x, auto_pad=auto_pad, strides=[2, 2], pads=[0] * 4), "y", 0.5))(
+        tmp_path
+    )
     assert graph.ops[0].attrs["pads"] == pads
 
 
@@ -128,7 +131,13 @@ def test_relu_that_others_need_unclipped_is_an_op_of_its_own(tmp_path: Path) -> 
 def test_a_whole_network_runs_and_lowers(tmp_path: Path) -> None:
     def build(m: Model, x: str) -> str:
         y = m.quantize(m.node("Relu", [conv(m, x)], "relu"), "stem", 0.4)
-        d = m.node("Conv", [y, m.weights("dw", RNG.integers(-9, 9, (4, 1, 3, 3)).astype(np.int8), [0.1] * 4, axis=0)], "dwc", group=4, pads=[1] * 4)
+        d = m.node(
+            "Conv",
+            [y, m.weights("dw", RNG.integers(-9, 9, (4, 1, 3, 3)).astype(np.int8), [0.1] * 4, axis=0)],
+            "dwc",
+            group=4,
+            pads=[1] * 4,
+        )
         s = m.quantize(m.node("Add", [m.quantize(d, "d", 0.5, 100), y], "add"), "s", 0.6, 100)
         p = m.node("MaxPool", [s], "pool", kernel_shape=[2, 2], strides=[2, 2])
         a = m.quantize(m.node("AveragePool", [m.quantize(p, "p", 0.6, 100)], "avg", kernel_shape=[2, 2]), "a", 0.5, 100)
@@ -151,7 +160,9 @@ def test_moves_between_a_product_and_its_quantization(tmp_path: Path) -> None:
     """MaxPool, Reshape and Transpose commute with rounding: they are done on the stored integers."""
 
     def build(m: Model, x: str) -> str:
-        y = m.node("MaxPool", [m.node("Relu", [conv(m, x)], "relu")], "pool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)
+        y = m.node(
+            "MaxPool", [m.node("Relu", [conv(m, x)], "relu")], "pool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1
+        )
         y = m.node("Transpose", [y], "moved", perm=[0, 2, 3, 1])
         return m.quantize(m.node("Flatten", [y], "flat"), "y", 0.2, 4)
 
@@ -166,7 +177,12 @@ def test_reshape_by_computed_shape(tmp_path: Path) -> None:
 
     def build(m: Model, x: str) -> str:
         batch = m.node("Gather", [m.node("Shape", [x], "shape"), m.constant("i", np.int64(0))], "batch", axis=0)
-        sizes = m.node("Concat", [m.node("Unsqueeze", [batch, m.constant("a", np.int64([0]))], "u"), m.constant("rest", np.int64([-1]))], "sizes", axis=0)
+        sizes = m.node(
+            "Concat",
+            [m.node("Unsqueeze", [batch, m.constant("a", np.int64([0]))], "u"), m.constant("rest", np.int64([-1]))],
+            "sizes",
+            axis=0,
+        )
         return m.node("Reshape", [x, sizes], "flat")
 
     assert model_with(build)(tmp_path).by_name["flat"].shape == (1, 108)
@@ -177,10 +193,24 @@ def test_qcdq_bits(tmp_path: Path) -> None:
     m = Model()
     m.input("input", [1, 4])
     s, z = m.scale(0.1), m.zero(0, np.int8)
-    low, high, bottom = m.constant("low", np.int8(-8)), m.constant("high", np.int8(7)), m.constant("bottom", np.int8(-7))
+    low, high, bottom = (
+        m.constant("low", np.int8(-8)),
+        m.constant("high", np.int8(7)),
+        m.constant("bottom", np.int8(-7)),
+    )
     x = m.node("Clip", [m.node("QuantizeLinear", ["input", s, z], "q"), low, high], "clipped")
-    w = m.node("Clip", [m.constant("w", RNG.integers(-4, 4, (4, 3)).astype(np.int8)), m.constant("l", np.int8(-4)), m.constant("h", np.int8(3))], "wc")
-    y = m.node("MatMul", [m.node("DequantizeLinear", [x, s, z], "x"), m.node("DequantizeLinear", [w, s, z], "wd")], "mm")
+    w = m.node(
+        "Clip",
+        [
+            m.constant("w", RNG.integers(-4, 4, (4, 3)).astype(np.int8)),
+            m.constant("l", np.int8(-4)),
+            m.constant("h", np.int8(3)),
+        ],
+        "wc",
+    )
+    y = m.node(
+        "MatMul", [m.node("DequantizeLinear", [x, s, z], "x"), m.node("DequantizeLinear", [w, s, z], "wd")], "mm"
+    )
     y = m.node("Clip", [m.node("QuantizeLinear", [y, s, z], "yq"), bottom, high], "yc")
     graph = trace_onnx(m.save(tmp_path / "m.onnx", m.node("DequantizeLinear", [y, s, z], "y")))
     (op,) = graph.ops
@@ -188,7 +218,9 @@ def test_qcdq_bits(tmp_path: Path) -> None:
     assert (x_bits, w_bits, y_bits, op.low, op.high) == (4, 3, 4, -7, 7)
 
 
-@pytest.mark.parametrize(("elem", "bits"), [(TensorProto.INT4, 4), (TensorProto.UINT4, 4), (TensorProto.INT16, 16), (TensorProto.UINT16, 16)])
+@pytest.mark.parametrize(
+    ("elem", "bits"), [(TensorProto.INT4, 4), (TensorProto.UINT4, 4), (TensorProto.INT16, 16), (TensorProto.UINT16, 16)]
+)
 def test_other_widths(elem: int, bits: int, tmp_path: Path) -> None:
     signed = elem in (TensorProto.INT4, TensorProto.INT16)
     m = Model()
@@ -212,8 +244,22 @@ def test_qonnx_quant(bits: int, tmp_path: Path) -> None:
     x = m.node("Quant", ["input", m.scale(0.1), zero, width], "x", signed=0, narrow=0, rounding_mode="ROUND")
     real = RNG.normal(0, 1, (4, 3)).astype(np.float32)
     scales = np.float32([[0.1, 0.2, 0.4]])
-    w = m.node("Quant", [m.constant("w", real), m.constant("ws", scales), zero, width], "wq", signed=1, narrow=1, rounding_mode="ROUND")
-    y = m.node("Quant", [m.node("MatMul", [x, w], "mm"), m.scale(0.5), zero, width], "y", signed=1, narrow=1, rounding_mode="ROUND")
+    w = m.node(
+        "Quant",
+        [m.constant("w", real), m.constant("ws", scales), zero, width],
+        "wq",
+        signed=1,
+        narrow=1,
+        rounding_mode="ROUND",
+    )
+    y = m.node(
+        "Quant",
+        [m.node("MatMul", [x, w], "mm"), m.scale(0.5), zero, width],
+        "y",
+        signed=1,
+        narrow=1,
+        rounding_mode="ROUND",
+    )
     graph = trace_onnx(m.save(tmp_path / "m.onnx", y))
     (op,) = graph.ops
     x_t, w_t, y_t = (graph.by_name[name] for name in (*op.inputs, op.output))
@@ -263,9 +309,13 @@ def test_dynamic_dimensions_must_be_bound(tmp_path: Path) -> None:
     m.input("input", ["batch", 3, 6, 6])
     path = m.save(tmp_path / "m.onnx", m.quantize(conv(m, m.quantize("input", "x", 0.1)), "y", 0.5))
     assert trace_onnx(path, {"batch": 2}).by_name["y.q"].shape == (2, 4, 6, 6)
-    with pytest.raises(InputError, match=r"m.onnx: input input: wanted sizes, got dynamic 'batch'; give it with --bind batch=1"):
+    with pytest.raises(
+        InputError, match=r"m.onnx: input input: wanted sizes, got dynamic 'batch'; give it with --bind batch=1"
+    ):
         trace_onnx(path)
-    with pytest.raises(InputError, match=r"--bind batchs: wanted one of the dynamic dimensions \['batch'\]; did you mean 'batch'\?"):
+    with pytest.raises(
+        InputError, match=r"--bind batchs: wanted one of the dynamic dimensions \['batch'\]; did you mean 'batch'\?"
+    ):
         trace_onnx(path, {"batchs": 1, "batch": 1})
     with pytest.raises(InputError, match="wanted sizes of at least 1, got 0 for axis 0"):
         trace_onnx(path, {"batch": 0})
@@ -349,7 +399,24 @@ def mutate(model: onnx.ModelProto, rng: np.random.Generator) -> None:
     if kind == 0 and node.input:
         node.input[rng.integers(len(node.input))] = rng.choice(["", "nothing", constant.name, "pixels"])
     elif kind == 1:
-        node.op_type = str(rng.choice(["Conv", "Gemm", "Add", "QLinearConv", "Quant", "Reshape", "Concat", "Clip", "Transpose", "MatMulInteger", "ReduceMean", "Squeeze"]))
+        node.op_type = str(
+            rng.choice(
+                [
+                    "Conv",
+                    "Gemm",
+                    "Add",
+                    "QLinearConv",
+                    "Quant",
+                    "Reshape",
+                    "Concat",
+                    "Clip",
+                    "Transpose",
+                    "MatMulInteger",
+                    "ReduceMean",
+                    "Squeeze",
+                ]
+            )
+        )
     elif kind == 2 and node.input:
         del node.input[rng.integers(len(node.input))]
     elif kind == 3 and node.attribute:
@@ -365,7 +432,9 @@ def mutate(model: onnx.ModelProto, rng: np.random.Generator) -> None:
     elif kind == 6:
         constant.raw_data = constant.raw_data[: rng.integers(len(constant.raw_data) + 1)]
     elif kind == 7:
-        constant.CopyFrom(onnx.numpy_helper.from_array(np.float32([np.nan, -1, 0, 3.5])[: rng.integers(5)], constant.name))
+        constant.CopyFrom(
+            onnx.numpy_helper.from_array(np.float32([np.nan, -1, 0, 3.5])[: rng.integers(5)], constant.name)
+        )
     else:
         dims = model.graph.input[0].type.tensor_type.shape.dim
         dims[rng.integers(len(dims))].dim_value = int(rng.choice([-1, 0, 1, 5]))

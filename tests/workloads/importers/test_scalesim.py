@@ -39,6 +39,14 @@ def test_matrix_products(tmp_path: Path) -> None:
     assert layer.n_macs == 128 * 96 * 64
 
 
+def test_depthwise_by_name_and_dense_by_column(tmp_path: Path) -> None:
+    (layer,) = load_scalesim(write(tmp_path, HEADER + "Conv2_DP, 9, 9, 3, 3, 32, 1, 2, 1:1,\n"))
+    assert (layer.groups, layer.in_channels, layer.out_channels, layer.stride_w) == (32, 32, 32, 2)
+    assert layer.n_macs == 4 * 4 * 32 * 9
+    (product,) = load_scalesim(write(tmp_path, "Layer, M, N, K,\nqk, 128, 128, 64, 12,\n"))
+    assert product.repeat == 12
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -49,6 +57,7 @@ def test_matrix_products(tmp_path: Path) -> None:
         (HEADER + "a, 8, 8, 3, 3, 1, 4, 1\nb, 8, x, 3, 3, 1, 4, 1\n", "topology.csv:3: input width: wanted a positive integer, got 'x'"),
         (HEADER + "a, 8, 8, 3, 3, 1, 4, 0\n", "topology.csv:2: stride: wanted a positive integer, got '0'"),
         (HEADER + "a, 8, 8, 9, 3, 1, 4, 1\n", "topology.csv:2: a: wanted a filter within the input 8x8, got 9x3"),
+        (HEADER + "a, 8, 8, 3, 3, 1, 4, 1, 2:4,\n", "topology.csv:2: density: wanted 1:1 (dense weights), got '2:4'"),
         ("Layer, M, N, K\na, 1, 2\n", "topology.csv:2: wanted 4 columns (name, M, N, K), got 3"),
     ],
 )  # fmt: skip

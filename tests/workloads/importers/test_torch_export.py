@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import pickle
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,16 @@ import pytest
 
 from designs.errors import InputError
 from workloads.importers.torch_export import trace_torch
+from workloads.lower import lower
 from workloads.reference import run_graph
 
 
 def test_without_torch_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.setitem(sys.modules, "onnxscript", None)
-    with pytest.raises(InputError, match=r"wanted the packages torch and onnxscript, got no \w+; install them with pip"):
+    with pytest.raises(
+        InputError, match=r"wanted the packages torch and onnxscript, got no \w+; install them with pip"
+    ):
         trace_torch("model.pt2")
 
 
@@ -35,27 +40,61 @@ def test_a_file_that_is_no_program(tmp_path: Path) -> None:
     assert "\n" not in str(error.value)
 
 
-@needs_torch
-def test_an_exported_program_becomes_a_graph(tmp_path: Path) -> None:
-    import torch
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray, np.ndarray]:
+    """(.pt2 file, an input, its output) of a small residual network quantized by PT2E, weights by channel."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+    pt2e = pytest.importorskip("torchao.quantization.pt2e.quantize_pt2e")
+    xnnpack = pytest.importorskip("torchao.testing.pt2e._xnnpack_quantizer")
+    torch.manual_seed(0)
 
-    class Net(torch.nn.Module):
+    class Net(torch.nn.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             super().__init__()
-            torch.manual_seed(0)
-            self.conv = torch.nn.Conv2d(3, 4, 3, padding=1)
+            self.first = torch.nn.Conv2d(3, 8, 3, padding=1)
+            self.second = torch.nn.Conv2d(8, 8, 3, padding=1)
+            self.last = torch.nn.Linear(8 * 9, 10)
 
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            x = torch.fake_quantize_per_tensor_affine(x, 0.05, 3, 0, 255)
-            w = torch.fake_quantize_per_tensor_affine(self.conv.weight, 0.01, 0, -128, 127)
-            y = torch.relu(torch.nn.functional.conv2d(x, w, None, padding=1))
-            return torch.fake_quantize_per_tensor_affine(y, 0.1, 0, 0, 255)
+        def forward(self, x):  # type: ignore[no-untyped-def]
+            y = torch.relu(self.first(x))
+            z = torch.max_pool2d(torch.relu(self.second(y) + y), 2)
+            return self.last(torch.flatten(z, 1))
 
-    net, x = Net().eval(), torch.rand(1, 3, 6, 6)
-    path = tmp_path / "net.pt2"
-    torch.export.save(torch.export.export(net, (x,)), path)
+    x = torch.rand(1, 3, 6, 6)
+    quantizer = xnnpack.XNNPACKQuantizer()
+    quantizer.set_global(xnnpack.get_symmetric_quantization_config(is_per_channel=True))
+    prepared = pt2e.prepare_pt2e(torch.export.export(Net().eval(), (x,)).module(), quantizer)
+    for _ in range(4):
+        prepared(torch.rand(1, 3, 6, 6))
+    converted = pt2e.convert_pt2e(prepared)
+    path = tmp_path_factory.mktemp("torch") / "net.pt2"
+    torch.export.save(torch.export.export(converted, (x,)), path)
+    return path, x.numpy(), converted(x).detach().numpy()
+
+
+def test_a_quantized_program_becomes_a_graph(program: tuple[Path, np.ndarray, np.ndarray]) -> None:
+    path, x, wanted = program
     graph = trace_torch(path)
-    assert [op.kind for op in graph.ops] == ["conv"]
-    source, target = graph.by_name[graph.inputs[0]], graph.by_name[graph.outputs[0]]
-    values = run_graph(graph, {source.name: source.quantize(x.numpy())})
-    np.testing.assert_allclose(target.dequantize(values[target.name]), net(x).detach().numpy(), atol=0.101)
+    assert [op.kind for op in graph.ops] == ["conv", "conv", "add", "max_pool", "reshape", "matmul"]
+    assert [layer.residual for layer in lower(graph)] == [False, True, False, False]
+    source, out = graph.by_name[graph.inputs[0]], graph.by_name[graph.outputs[0]]
+    values = run_graph(graph, {source.name: source.quantize(x)})
+    np.testing.assert_allclose(out.dequantize(values[out.name]), wanted, atol=1.01 * float(out.scale[0]))
+
+
+def test_no_code_of_a_file_is_run(program: tuple[Path, np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    """A pickle that would create a file, in place of the tensors of the program."""
+
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return open, (str(tmp_path / "created"), "w")  # type: ignore[return-value]
+
+    bad = tmp_path / "bad.pt2"
+    with zipfile.ZipFile(program[0]) as good, zipfile.ZipFile(bad, "w") as archive:
+        for name in good.namelist():
+            content = pickle.dumps(Evil(), protocol=2) if name.endswith(".pt") else good.read(name)
+            archive.writestr(name, content)
+    with pytest.raises(InputError, match="bad.pt2: wanted a file of torch.export.save"):
+        trace_torch(bad)
+    assert not (tmp_path / "created").exists()
