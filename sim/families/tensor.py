@@ -179,7 +179,8 @@ def _tiling_numbers(tiling: Tiling | None) -> list[int]:
     if tiling is None:
         return [0, 0, 0, 0]
     order = c.ROWS_OUTER if tiling.order == "rows_outer" else c.CHANNELS_OUTER
-    return [tiling.rows, tiling.blocks, tiling.channels, order]
+    rows = tiling.rows if tiling.rows > 0 else -1  # 0 asks for a search
+    return [rows, tiling.blocks, tiling.channels, order]
 
 
 def _config_numbers(config: LayerConfig) -> list[int]:

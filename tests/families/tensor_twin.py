@@ -550,12 +550,10 @@ def difference(seed: int) -> str | None:
     program = build_program(design, layer, tiling)
     twin = run_twin(design, program)
     found = []
-    for name, run in (
-        ("program", tensor.run_program(design, program)),
-        ("layer", tensor.run_layer(design, layer, tiling)),
-    ):
-        if (run.cycles, dict(run.phases)) != (twin.cycles, twin.phases):
-            found.append(f"{name}: {run.cycles} {dict(run.phases)}, twin: {twin.cycles} {twin.phases}")
+    (batch,) = tensor.simulate([design], [layer], [tiling])
+    for name, run in (("program", tensor.run_program(design, program)), ("layer", batch.layers[0])):
+        if (run.cycles, run.phases) != (twin.cycles, twin.phases):
+            found.append(f"{name}: {run.cycles} {run.phases}, twin: {twin.cycles} {twin.phases}")
         for key, count in run.activity.items():
             if count != twin.activity.get(key, 0):
                 found.append(f"{name}: {key} {count}, twin: {twin.activity.get(key, 0)}")

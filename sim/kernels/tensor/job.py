@@ -24,7 +24,7 @@ from sim.kernels.tensor.times import (
 
 @njit(cache=True)
 def fill_job(job: np.ndarray, design: np.ndarray, layer: np.ndarray, tile_blocks: int) -> None:
-    """Fill `job` with a layer as `design` sees it. `tile_blocks` matters in pooling only: a group is a tile's blocks."""
+    """Fill `job` with a layer as `design` sees it. `tile_blocks` is for pooling only: a group is a tile's blocks."""
     rows, cols = design[c.ROWS], design[c.COLS]
     kind = c.POOLING if layer[c.L_POOLING] else design[c.DATAFLOW]
     beat, burst, word = design[c.BEAT_BYTES], design[c.BURST_BYTES], design[c.ACT_BYTES]

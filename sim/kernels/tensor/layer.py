@@ -188,7 +188,7 @@ def _run_group(
     """One group; False when it became certain that the layer takes more than `most_cycles`.
 
     The two loops around the outputs of a group are over row tiles and channel tiles. Each has runs of equal members,
-    and after each member of a run the machine's state is compared with that after an earlier one (Brent's cycle finding).
+    and after each member of a run the machine's state is compared with that after an earlier one (Brent's method).
     """
     n_channel_tiles, n_full, many_k = group[c.G_CHANNEL_TILES], group[c.G_FULL_TILES], group[c.G_K_TILES] > 1
     n_row_tiles, all_row_tiles, tile_rows = rows[c.R_TILES], rows[c.R_ALL_TILES], rows[c.R_TILE_ROWS]

@@ -83,8 +83,8 @@ def run_program(
 ) -> tuple[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """(cycles, phases[6], activity[15], tile_events[n_tiles, 6], output_events[n_outputs, 4]) of one program.
 
-    Events are cycle numbers, first and last of each activity, in the order of columns.TILE_EVENTS and OUTPUT_EVENTS. Each
-    engine is advanced as far as the times that it waits for are known; cycles is -1 when no engine can go on (a deadlock).
+    Events are cycle numbers, first and last of each activity, in the order of TILE_EVENTS and OUTPUT_EVENTS. Each
+    engine is advanced as far as the times that it waits for are known; cycles is -1 when none can go on (a deadlock).
     """
     n_tiles, n_outputs = len(tiles), len(outputs)
     kind = c.POOLING if config[c.CFG_POOLING] else design[c.DATAFLOW]

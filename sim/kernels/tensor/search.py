@@ -123,13 +123,19 @@ def run_tiling(
     design: np.ndarray, layer: np.ndarray, tiling: np.ndarray, most_cycles: int, phases: np.ndarray,
     activity: np.ndarray,
 ) -> int:  # fmt: skip
-    """Cycles of a layer under a tiling that fits; fills its phases and activity.
+    """Cycles of a layer under a tiling; fills its phases and activity.
 
-    -1 when it takes more than `most_cycles`, or more tiles than the machine counts; then phases are left alone.
+    -1 where it cannot be built, and when it takes more than `most_cycles`.
     """
     job, rows = np.zeros(c.N_JOB, dtype=np.int64), np.zeros(c.N_ROW_TABLE, dtype=np.int64)
     groups, sums = np.zeros((2, c.N_GROUP_TABLE), dtype=np.int64), np.zeros(c.N_SUMS, dtype=np.int64)
     state, anchors = np.zeros(N_STATE_AND_SUMS, dtype=np.int64), np.zeros((N_LEVELS, N_STATE_AND_SUMS), dtype=np.int64)
+    if tiling[c.X_ROWS] < 1 or tiling[c.X_BLOCKS] < 1:
+        return -1
+    if not layer[c.L_POOLING] and (
+        tiling[c.X_CHANNELS] < 1 or tiling[c.X_CHANNELS] % max(design[c.ROWS], design[c.COLS])
+    ):
+        return -1
     fill_job(job, design, layer, tiling[c.X_BLOCKS])
     fill_row_table(rows, job, tiling[c.X_ROWS])
     fill_group_tables(groups, job, tiling[c.X_BLOCKS], tiling[c.X_CHANNELS])
