@@ -113,6 +113,7 @@ struct Bench {
     bool willing() { return job.lazy_seed < 0 || random() % 10 < 6; }
 
     void tick() {
+        top.step();  // combinational paths between modules settle before the edge
         top.p_clk.set<bool>(true), top.step();
         top.p_clk.set<bool>(false), top.step();
     }
