@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass, field
 
 import numpy as np
+from amaranth.hdl import ResetInserter, Signal
 from amaranth.lib import data
 from amaranth.sim import Simulator
 
@@ -134,21 +135,30 @@ class _Engine:
         self.index, self.left = 0, 0
 
 
-def run(design: Design, program: Program, image: np.ndarray, *, seed: int = 0, eager: bool = True) -> Result:
-    """Run one program. With `eager` loads and stores take no time, so that tiles follow each other without a gap."""
-    core = Core(design)
-    result = Result(memory=image)
-    simulator = Simulator(core)
+def run(
+    design: Design, programs: list[tuple[Program, np.ndarray]], *, seed: int = 0, eager: bool = True
+) -> list[Result]:
+    """Run (program, DRAM before it) one after the other, the core cleared between them.
+
+    With `eager` loads and stores take no time, so that tiles follow each other without a gap.
+    """
+    core, clear = Core(design), Signal()
+    simulator = Simulator(ResetInserter(clear)(core))
     simulator.add_clock(1e-9)
-    bench = _Bench(design, program, Memories(design, program, image), result, random.Random(seed), eager)
+    results = [Result(memory=image) for _, image in programs]
 
     async def testbench(ctx: object) -> None:
-        await bench.run(ctx, core)
+        for (program, image), result in zip(programs, results, strict=True):
+            memories = Memories(design, program, image)
+            await _Bench(design, program, memories, result, random.Random(seed), eager).run(ctx, core)
+            result.memory = memories.dram
+            ctx.set(clear, 1)
+            await ctx.tick()
+            ctx.set(clear, 0)
 
     simulator.add_testbench(testbench)
     simulator.run()
-    result.memory = bench.memories.dram
-    return result
+    return results
 
 
 class _Bench:
