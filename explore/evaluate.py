@@ -15,9 +15,10 @@ from designs import families, technology
 from designs.space import Point
 from sim import cost
 from sim.inventory import Inventory
+from sim.run import LayerRun, Run
+from workloads.layer import Layer
 
 if TYPE_CHECKING:
-    from sim.run import LayerRun, Run
     from workloads.load import Workload
 
 Row: TypeAlias = dict[str, Any]
@@ -60,18 +61,24 @@ def evaluate(
     *,
     space: str = "",
     scaling: technology.Scaling = "stillmaker_baas",
+    tilings: Sequence[Any] | None = None,
 ) -> list[Row]:
     """One result row a point, in order, through one call of the family's simulator.
 
-    A point on which a layer does not fit becomes a failed row: `failure` says why, its numbers are None. Raises
-    DesignError where a point cannot be built.
+    `tilings` pins how layers are cut, one a layer; None, there or altogether, leaves it to the family's mapper.
+    A point on which a layer does not fit becomes a failed row: `failure` says why, its numbers are None. A layer with
+    numbers must also fit the machine's bits; a layer that is a shape only is timed at whatever bits the machine has.
+    Raises DesignError where a point cannot be built.
     """
     module = simulator(family)
     design_class = families.load(family).Design
     designs = [design_class(**point) for point in points]
     for design in designs:
         design.check()
-    runs = module.simulate(designs, workload.layers)
+    narrow = [_too_narrow(design, workload.layers) for design in designs]
+    wide = [design for design, failure in zip(designs, narrow, strict=True) if failure is None]
+    found = iter(module.simulate(wide, workload.layers, *([] if tilings is None else [tilings])))
+    runs = [next(found) if failure is None else Run(failure=failure) for failure in narrow]
     head = {
         "family": family,
         "space": space,
@@ -122,6 +129,18 @@ _MEASURED = (
     "roofline_cycles",
     "layers",
 )
+
+
+def _too_narrow(design: Any, layers: Sequence[Layer]) -> str | None:
+    """Why the machine's words cannot hold the numbers of a layer, or None where they can."""
+    for layer in layers:
+        if layer.numbers is None:
+            continue
+        for name, bits in (("act_bits", max(layer.in_bits, layer.out_bits)), ("weight_bits", layer.weight_bits)):
+            available = getattr(design, name, bits)  # a family without such a field has no such limit
+            if available < bits:
+                return f"{layer.name}: {name}: wanted at least {bits} for its numbers, got {available}"
+    return None
 
 
 def _layer(layer: LayerRun) -> Row:

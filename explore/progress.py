@@ -15,7 +15,7 @@ class Progress(Protocol):
     """Counts what is done."""
 
     def advance(self, n: int) -> None:
-        """`n` more are done."""
+        """`n` more are done; 0 shows that the work begins."""
 
 
 @contextmanager
@@ -38,7 +38,7 @@ class _Silent:
 
 
 class _Lines:
-    """`title: 400 of 2000 (312/s)`, at most every LINE_SECONDS, and once at the end."""
+    """`title: 400 of 2000 (312/s)` at most every LINE_SECONDS, at an advance by 0, and at the end."""
 
     def __init__(self, title: str, n_total: int, n_done: int) -> None:
         self._title, self._n_total, self._n_done = title, n_total, n_done
@@ -48,7 +48,8 @@ class _Lines:
     def advance(self, n: int) -> None:
         self._n_done += n
         self._n_new += n
-        if time.monotonic() - self._said >= LINE_SECONDS and self._n_done < self._n_total:
+        is_due = n == 0 or time.monotonic() - self._said >= LINE_SECONDS
+        if is_due and self._n_done < self._n_total:
             self._say()
 
     def end(self) -> None:
@@ -56,8 +57,8 @@ class _Lines:
 
     def _say(self) -> None:
         self._said = time.monotonic()
-        rate = self._n_new / max(self._said - self._began, 1e-9)
-        print(f"{self._title}: {self._n_done} of {self._n_total} ({rate:.0f}/s)", file=sys.stderr, flush=True)
+        rate = f" ({self._n_new / max(self._said - self._began, 1e-9):.0f}/s)" if self._n_new else ""
+        print(f"{self._title}: {self._n_done} of {self._n_total}{rate}", file=sys.stderr, flush=True)
 
 
 @contextmanager

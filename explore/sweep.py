@@ -131,6 +131,7 @@ def _compute(
     """Fill `found` (and the store) with the missing rows."""
     n_done = 0
     try:
+        shown.advance(0)  # the first batch may have to wait for the simulator to be compiled
         for indices, rows in _run_all(job, points, _Batches(missing), workers or _n_cores()):
             items = [(keys[index], row) for index, row in zip(indices, rows, strict=True)]
             if store is not None:

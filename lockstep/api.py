@@ -34,21 +34,54 @@ def simulate(
     space: SpaceLike,
     workload: WorkloadLike = None,
     *,
+    tiles: Mapping[str, str] | None = None,
+    timeline: str | Path | None = None,
     scaling: Scaling = "stillmaker_baas",
     **parameters: Value,
 ) -> Row:
     """One result row, with its layers. `parameters` pin axes; axes left open take the first values that can be built.
 
-    `workload` is the space's own where None. Raises InputError where the point cannot be built or a layer does not fit.
+    `workload` is the space's own where None. `tiles` pins tilings, layer -> `rows=4,blocks=1,channels=32`; the mapper
+    chooses the others. `timeline` is a file for the run as Chrome/Perfetto trace JSON. Raises InputError where the
+    point cannot be built or a layer does not fit.
     """
     from explore.evaluate import evaluate
+    from explore.tilings import pinned_tilings
 
     chosen = pinned(space, parameters)
     loaded = workload_of(chosen, workload)
-    row = evaluate(chosen.family, [chosen.first_point()], loaded, space=chosen.name, scaling=scaling)[0]
+    point = chosen.first_point()
+    tilings = pinned_tilings(chosen.family, loaded.layers, tiles) if tiles else None
+    row = evaluate(chosen.family, [point], loaded, space=chosen.name, scaling=scaling, tilings=tilings)[0]
     if row["failure"] is not None:
         raise InputError(f"{chosen.name} on {loaded.name}: {row['failure']}")
+    if timeline is not None:
+        _write_timeline(chosen, point, loaded, row, tilings, timeline)
     return row
+
+
+def _write_timeline(
+    space: Space, point: Point, workload: Workload, row: Row, tilings: list[Any] | None, file: str | Path
+) -> None:
+    """All layers one after the other; a layer that repeats is drawn once, and its further runs as a gap."""
+    from explore.evaluate import simulator
+    from reports.timeline import write_timeline
+
+    module = simulator(space.family)
+    if not hasattr(module, "timeline"):
+        raise InputError(f"timeline: wanted a family whose simulator tells when things happen, got {space.family}")
+    design = space.design(point)
+    events = []
+    start = 0
+    for index, (layer, done) in enumerate(zip(workload.layers, row["layers"], strict=True)):
+        for event in module.timeline(design, layer, tilings[index] if tilings else None):
+            moved = {"start_cycle": event["start_cycle"] + start, "end_cycle": event["end_cycle"] + start}
+            events.append(event | moved)
+        start += done["cycles"] * done["repeat"]
+    try:
+        write_timeline(events, file, clock_mhz=design.clock_mhz, name=f"{workload.name} on {space.name}")
+    except OSError as error:
+        raise InputError(f"{file}: wanted a file to write to, got: {error.strerror}; name another") from error
 
 
 def sweep(
@@ -72,24 +105,6 @@ def sweep(
         return run(chosen, loaded, None, workers, limit, progress, scaling)
     with Store(store) as opened:
         return run(chosen, loaded, opened, workers, limit, progress, scaling)
-
-
-def timeline(space: SpaceLike, workload: WorkloadLike, file: str | Path, **parameters: Value) -> Path:
-    """Write one run as Chrome/Perfetto trace JSON. InputError where the family's simulator tells no events."""
-    from explore.evaluate import simulator
-    from reports.timeline import write_timeline
-
-    chosen = pinned(space, parameters)
-    loaded = workload_of(chosen, workload)
-    module = simulator(chosen.family)
-    if not hasattr(module, "timeline"):
-        raise InputError(f"timeline: wanted a family whose simulator tells when things happen, got {chosen.family}")
-    design = chosen.design(chosen.first_point())
-    try:
-        events = module.timeline(design, loaded.layers)
-        return write_timeline(events, file, clock_mhz=design.clock_mhz, name=f"{chosen.name} {loaded.name}")
-    except OSError as error:
-        raise InputError(f"{file}: wanted a file to write to, got: {error.strerror}; name another") from error
 
 
 def verify(
@@ -149,6 +164,7 @@ def synth(
 
     chosen = pinned(space, parameters)
     point = chosen.first_point()
+    model = _model_size(chosen, point)
     top, verilog = _verilog(chosen, point)
     found = synthesize(verilog, top, target=target, liberty=None if liberty is None else Path(liberty))  # type: ignore[arg-type]
     counted = {
@@ -161,7 +177,6 @@ def synth(
         "brams": found.brams,
     }
     synthesized = {name: value for name, value in counted.items() if value is not None}
-    model = _model_size(chosen, point)
     return {
         "family": chosen.family,
         "point": point,

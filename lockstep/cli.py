@@ -54,6 +54,10 @@ def simulate(
     workload: WorkloadOption = None,
     set_: SetOption = None,
     scaling: ScalingOption = "stillmaker_baas",
+    tile: Annotated[
+        list[str] | None,
+        typer.Option("--tile", metavar="LAYER=TILING", help="Pin a tiling, as conv1=rows=4,blocks=1,channels=32."),
+    ] = None,
     timeline: Annotated[Path | None, typer.Option(help="Also write the run as Chrome/Perfetto trace JSON.")] = None,
     json_: JsonOption = False,
 ) -> None:
@@ -65,9 +69,7 @@ def simulate(
 
     chosen = _space(space, set_)
     loaded = api.workload_of(chosen, workload)
-    row = api.simulate(chosen, loaded, scaling=scaling)
-    if timeline is not None:
-        api.timeline(chosen, loaded, timeline)
+    row = api.simulate(chosen, loaded, tiles=_tiles(tile), timeline=timeline, scaling=scaling)
     _note_open_axes(chosen)
     _print(row, json_, lambda: show.simulation(row))
 
@@ -282,6 +284,10 @@ def _space(space: str, settings: Sequence[str] | None) -> Space:
 
 def _command_line() -> str:
     return shlex.join(["lockstep", *sys.argv[1:]])
+
+
+def _tiles(pairs: Sequence[str] | None) -> dict[str, str]:
+    return _pairs(pairs, "--tile", "conv1=rows=4,blocks=1,channels=32")
 
 
 def _bindings(pairs: Sequence[str] | None) -> dict[str, int]:

@@ -20,16 +20,17 @@ def shown(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, *, wanted: bool 
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
     with progress.progress_for("toy", 10, n_done, wanted=wanted) as bar:
-        for n in (3, 5):
+        for n in (0, 3, 5):
             bar.advance(n)
     return stream.getvalue()
 
 
 def test_lines_where_stderr_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     text = shown(io.StringIO(), monkeypatch)
-    assert text.startswith("toy: 10 of 10 (") and text.count("\n") == 1
+    assert text.startswith("toy: 2 of 10\ntoy: 10 of 10 (") and text.count("\n") == 2
     monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
     assert [line.split(" (")[0] for line in shown(io.StringIO(), monkeypatch).splitlines()] == [
+        "toy: 2 of 10",
         "toy: 5 of 10",
         "toy: 10 of 10",
     ]

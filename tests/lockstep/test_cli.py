@@ -66,6 +66,21 @@ def test_simulate(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_simulate_a_real_machine_with_a_pinned_tiling_and_a_timeline(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    machine = ["simulate", "tensor", "--set", "array_rows=4", "--set", "array_cols=8", "--set", "weight_bits=8"]
+    row = document(capsys, *machine, "--tile", "conv2=rows=2,blocks=1,channels=16", "--timeline", "t.json")
+    assert row["layers"][1]["tiling"] == {"rows": 2, "blocks": 1, "channels": 16, "order": "rows_outer"}
+    assert row["cycles"] == sum(row["phases"].values()) >= row["roofline_cycles"]
+    assert row["cycles"] == sum(layer["cycles"] for layer in row["layers"])
+    assert set(row["energy_breakdown_pj"]) - {"leakage", "dram"} <= set(row["area_breakdown_um2"])
+    slices = [event for event in json.loads((tmp_path / "t.json").read_text())["traceEvents"] if event["ph"] == "X"]
+    end_us = max(event["ts"] + event["dur"] for event in slices)
+    assert end_us == pytest.approx(row["latency_ns"] / 1000, rel=1e-3)
+    assert document(capsys, *machine)["cycles"] <= row["cycles"]  # the mapper is at least as good
+
+
 def test_sweep_keeps_a_store_and_writes_a_page(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     first = document(capsys, "sweep", TOY, "--store", "s.sqlite", "--workers", "1", "--limit", "5")
     assert [first[key] for key in ("points", "computed", "cached", "failed")] == [5, 5, 0, 0]
@@ -97,6 +112,13 @@ def test_sweep_keeps_a_store_and_writes_a_page(capsys: pytest.CaptureFixture[str
         (("simulate", TOY, "--set", "lanes=64"), "layer a: wanted 65 bytes, 64 available"),
         (("simulate", TOY, "-w", "gemm:1x2"), "got 'gemm:1x2'"),
         (("simulate", TOY, "--scaling", "moore"), "'moore' is not one of 'stillmaker_baas', 'whole_operation'"),
+        (("simulate", TOY, "--tile", "x=rows=1"), "--tile x: wanted a layer (gemm:6x5x4), got 'x'"),
+        (("simulate", TOY, "--tile", "gemm:6x5x4=rows=1"), "wanted a family that has tilings, got toy"),
+        (("simulate", "tensor", "--tile", "conv1=rows=1,block=2"), "wanted rows, blocks, channels, order, got 'block' (did you mean 'blocks'?)"),
+        (("simulate", "tensor", "--tile", "conv1=rows=1,blocks=x"), "blocks: wanted a whole number, got 'x'"),
+        (("simulate", "tensor", "--tile", "conv1=rows=1,order=rows"), "order: wanted one of rows_outer, channels_outer, got 'rows'"),
+        (("simulate", "tensor", "--tile", "conv1=rows=1"), "wanted rows, blocks, channels, order, got no blocks, channels"),
+        (("simulate", "tensor", "--set", "weight_bits=4"), "conv1: weight_bits: wanted at least 8 for its numbers, got 4"),
         (("simulate", TOY, "--timeline", "t.json"), "timeline: wanted a family whose simulator tells when things happen"),
         (("sweep", TOY, "--workers", "0"), "Invalid value for '--workers'"),
         (("sweep", TOY, "--store", TOY), "wanted a Lockstep results store, got another kind of file"),
