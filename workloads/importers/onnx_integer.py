@@ -25,13 +25,9 @@ def _weights(t: Tracer, node: Node, first: int, axis: int) -> Tensor | None:
     value = t.value(node.input(first))
     if not isinstance(value, Constant):
         return None
-    zero = np.zeros(1, np.int64)
-    if node.optional(first + 2):
-        zero = t.constant(node.input(first + 2)).astype(np.int64).reshape(-1)
-    if zero.size == 0 or value.bits > 32:
-        raise InputError(
-            f"wanted integer weights and a zero point, got {value.array.dtype} and {zero.size} zero points"
-        )
+    if value.bits > 32:
+        raise InputError(f"wanted integer weights, got {value.array.dtype} in {node.input(first)!r}")
+    zero = t.zero_points(node.optional(first + 2))
     return fold_zero_point(node.input(first), value, zero, t.scales(node.input(first + 1)), axis).tensor
 
 
@@ -95,14 +91,14 @@ def _concat(t: Tracer, node: Node) -> None:
 def _sums(t: Tracer, node: Node) -> None:
     """MatMulInteger and ConvInteger: the 32-bit sums of integers without scales."""
     x_name, w_name = node.input(0), node.input(1)
-    zero = t.integers(node.optional(2))[0] if node.optional(2) else 0
+    zero = t.zero_points(node.optional(2))[0]
     x_value, w_value = t.value(x_name), t.value(w_name)
     if not isinstance(x_value, Stored) or not isinstance(w_value, Constant):
         raise InputError(f"wanted quantized numbers and constant weights, got {x_name!r} and {w_name!r}")
     x = t.draft.tensors[x_value.tensor]
     if x.zero_point != zero:
         raise InputError(f"wanted the zero point {x.zero_point} of {x_name!r}, got {zero}")
-    w_zero = t.constant(node.optional(3)).astype(np.int64).reshape(-1) if node.optional(3) else np.zeros(1, np.int64)
+    w_zero = t.zero_points(node.optional(3))
     w = fold_zero_point(
         w_name, w_value, w_zero, np.ones(1, np.float32), 1 if node.op_type == "MatMulInteger" else 0
     ).tensor

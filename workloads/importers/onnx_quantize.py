@@ -73,10 +73,7 @@ def _dequantize(t: Tracer, node: Node) -> None:
     if isinstance(x, Constant):
         if x.bits > 32:
             raise InputError(f"wanted a constant of at most 32-bit integers, got {x.array.dtype}")
-        zero = t.constant(node.optional(2)).astype(np.int64).reshape(-1) if node.optional(2) else np.zeros(1, np.int64)
-        scale = t.scales(node.input(1))
-        if zero.size == 0:
-            raise InputError("wanted a zero point, got an empty one")
+        zero, scale = t.zero_points(node.optional(2)), t.scales(node.input(1))
         t.values[node.output] = fold_zero_point(node.input(0), x, zero, scale, node.integer("axis", 1))
         return
     t.values[node.output] = dequantized(t, node.input(0), t.quantization(node.input(1), node.optional(2)))

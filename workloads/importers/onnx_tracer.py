@@ -43,17 +43,27 @@ class Tracer:
 
     def integers(self, name: str) -> list[int]:
         """A constant as a list of integers."""
-        return [int(v) for v in np.asarray(self.constant(name)).reshape(-1)]
+        array = np.asarray(self.constant(name))
+        if not np.issubdtype(array.dtype, np.integer):
+            raise InputError(f"wanted integers in {name!r}, got {array.dtype}")
+        return [int(v) for v in array.reshape(-1)]
+
+    def zero_points(self, name: str) -> np.ndarray:
+        """A constant as an int64 vector of zero points, of at least one; a name left out is zero."""
+        if not name:
+            return np.zeros(1, np.int64)
+        value = self.value(name)
+        if not isinstance(value, Constant) or value.bits > 32 or value.array.size == 0:
+            raise InputError(f"wanted a constant integer zero point of at most 32 bits, got {describe(value)} {name!r}")
+        return value.array.astype(np.int64).reshape(-1)
 
     def quantization(self, scale: str, zero: str) -> Quantization:
         """Scale and zero point of computed numbers: one zero point, and its type says the bits."""
         bits, signed, zero_point = 8, False, 0
         if zero:
-            value = self.value(zero)
-            if not isinstance(value, Constant) or value.bits > 32 or value.array.size == 0:
-                raise InputError(f"wanted a constant integer zero point of at most 32 bits, got {zero!r}")
+            zeros, value = np.unique(self.zero_points(zero)), self.value(zero)
+            assert isinstance(value, Constant)
             bits, signed = value.bits, value.signed
-            zeros = np.unique(value.array.astype(np.int64))
             if zeros.size != 1:
                 raise InputError(f"wanted one zero point, got {zeros.size} different ones in {zero!r}")
             zero_point = int(zeros[0])
@@ -102,6 +112,9 @@ class Tracer:
     def bias(self, name: str, scale: np.ndarray) -> Tensor:
         """A bias as 32-bit integers at the scale of the sums (`s_in * s_w`, one or one a channel)."""
         value = self.value(name)
+        n_channels = int(np.prod(self.shape(name)))
+        if scale.size not in (1, n_channels):
+            raise InputError(f"wanted a bias of {scale.size} entries, got {n_channels} in {name!r}")
         if isinstance(value, Weights) and value.tensor.data is not None:
             name = value.tensor.name
             if np.allclose(value.tensor.scale, scale, rtol=1e-5, atol=0):

@@ -181,8 +181,11 @@ def fold_zero_point(name: str, constant: Constant, zero: np.ndarray, scale: np.n
     data = constant.array.astype(np.int64)
     if scale.size > 1 or zero.size > 1:
         axis = 0 if axis is None else axis
-        if not -data.ndim <= axis < data.ndim or max(scale.size, zero.size) != data.shape[axis]:
-            raise InputError(f"{name}: wanted a scale for each index of axis {axis}, got {max(scale.size, zero.size)}")
+        if not -data.ndim <= axis < data.ndim or not {scale.size, zero.size} <= {1, data.shape[axis]}:
+            raise InputError(
+                f"{name}: wanted a scale and a zero point for each index of axis {axis} of {list(data.shape)}, "
+                f"got {scale.size} and {zero.size}"
+            )
         axis %= data.ndim
         along = [-1 if i == axis else 1 for i in range(data.ndim)]
         data = data - (zero.reshape(along) if zero.size > 1 else zero[0])
