@@ -70,8 +70,8 @@ Top *machine_new() {
     Top *top = new Top;
     top->p_rst.set<bool>(true);
     for (int n = 0; n < 2; n++) {
-        top->p_clk.set<bool>(false), top->step();
         top->p_clk.set<bool>(true), top->step();
+        top->p_clk.set<bool>(false), top->step();
     }
     top->p_rst.set<bool>(false);
     return top;
@@ -113,8 +113,9 @@ struct Bench {
     bool willing() { return job.lazy_seed < 0 || random() % 10 < 6; }
 
     void tick() {
-        top.p_clk.set<bool>(false), top.step();  // paths from the inputs through modules settle before the edge
+        top.step();  // paths from the inputs through modules settle before the edge
         top.p_clk.set<bool>(true), top.step();
+        top.p_clk.set<bool>(false), top.step();  // outputs follow the new state: a step ends with its commit
     }
 
     bool outside(uint64_t address, uint64_t n_bytes) {
