@@ -1,4 +1,4 @@
-"""Layouts of what moves between the parts of the tensor machine. Field names are those of workloads/mapping/program.py."""
+"""Layouts of what moves between the parts of the tensor machine; field names of workloads/mapping/program.py."""
 
 from __future__ import annotations
 
