@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,11 @@ DESIGNS = {
     ),
 }  # fmt: skip
 Job = tuple[Layer, Tiling, Program, np.ndarray, np.ndarray, int]
+
+
+@functools.cache
+def emitted(design: Design) -> str:
+    return tensor_verilog(design)
 
 
 def jobs(design: Design, n_jobs: int, seed: int) -> list[Job]:
@@ -72,8 +78,8 @@ def check(design: Design, cases: list[Job], runs: list[ProgramRun]) -> None:
 @pytest.mark.rtl
 @pytest.mark.parametrize("design", DESIGNS.values(), ids=DESIGNS)
 def test_layers_one_after_the_other_give_the_reference_whatever_the_memory(design: Design, tmp_path: Path) -> None:
-    cases = jobs(design, 10, seed=1)
-    verilog = tensor_verilog(design)
+    cases = jobs(design, 5, seed=1)
+    verilog = emitted(design)
     again = [*cases, cases[0]]  # a program leaves nothing behind that the next could feel
     runs = run_programs(
         design, [c[2] for c in again], [c[3] for c in again], work_dir=tmp_path / "ideal", verilog=verilog, trace=True,
@@ -99,15 +105,15 @@ def test_layers_one_after_the_other_give_the_reference_whatever_the_memory(desig
 @pytest.mark.rtl
 def test_compiled_model_gives_what_cocotb_gives(tmp_path: Path) -> None:
     design = DESIGNS["input_stationary"]
-    cases = jobs(design, 5, seed=4)
+    cases = jobs(design, 3, seed=4)
     programs, images = [c[2] for c in cases], [c[3] for c in cases]
-    verilog = tensor_verilog(design)
+    verilog = emitted(design)
     compiled = run_programs(
         design, programs, images, work_dir=tmp_path, verilog=verilog, simulator="cxxrtl", trace=True
     )
     check(design, cases, compiled)
     driven = run_programs(
-        design, programs, images, work_dir=tmp_path, verilog=verilog, trace=True, most_cycles=[200_000] * 5
+        design, programs, images, work_dir=tmp_path, verilog=verilog, trace=True, most_cycles=[200_000] * len(cases)
     )
     for ours, theirs in zip(compiled, driven, strict=True):
         assert (ours.cycles, ours.activity, ours.progress) == (theirs.cycles, theirs.activity, theirs.progress)
@@ -122,7 +128,10 @@ def test_compiled_model_gives_what_cocotb_gives(tmp_path: Path) -> None:
 def test_memory_stays_between_programs_where_no_image_is_given(tmp_path: Path) -> None:
     design = DESIGNS["weight_stationary"]
     case = jobs(design, 1, seed=2)[0]
-    runs = run_programs(design, [case[2]] * 2, [case[3], None], work_dir=tmp_path, most_cycles=[100_000] * 2)
+    runs = run_programs(
+        design, [case[2]] * 2, [case[3], None], work_dir=tmp_path, verilog=emitted(design),
+        most_cycles=[100_000] * 2,
+    )  # fmt: skip
     check(design, [case, case], runs)
 
 
@@ -131,13 +140,13 @@ def test_a_program_that_takes_too_long_is_an_error(tmp_path: Path) -> None:
     design = DESIGNS["weight_stationary"]
     case = jobs(design, 1, seed=2)[0]
     with pytest.raises(BenchError, match="not done after 50 cycles"):
-        run_programs(design, [case[2]], [case[3]], work_dir=tmp_path, most_cycles=[50])
+        run_programs(design, [case[2]], [case[3]], work_dir=tmp_path, verilog=emitted(design), most_cycles=[50])
 
 
 @pytest.mark.rtl
 @pytest.mark.parametrize("design", DESIGNS.values(), ids=DESIGNS)
 def test_verilog_is_deterministic_and_clean(design: Design) -> None:
-    verilog = tensor_verilog(design)
+    verilog = emitted(design)
     assert verilog == tensor_verilog(design)
     assert lint(verilog, top="tensor_machine") == []
 
