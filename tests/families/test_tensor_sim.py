@@ -168,11 +168,10 @@ def test_leaps_are_exact(seed: int) -> None:
 
 
 def candidates_of(design: Design, layer: Layer) -> np.ndarray:
-    most = 2 * search.MOST_CUTS**2 * search.MOST_CHANNEL_CUTS
-    candidates, bounds = np.zeros((most, search.N_CANDIDATE), dtype=np.int64), np.zeros(most, dtype=np.int64)
+    candidates, bounds, work = search.make_scratch()
     design_row = np.array(tensor.design_numbers(design), dtype=np.int64)
     layer_row = np.array(tensor.layer_numbers(layer), dtype=np.int64)
-    return candidates[: search.list_candidates(design_row, layer_row, candidates, bounds)]
+    return candidates[: search.list_candidates(design_row, layer_row, candidates, bounds, work)]
 
 
 def tiling_of(candidate: np.ndarray) -> Tiling:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from sim.kernels.compiled import inner
 from sim.kernels.tensor import columns as c
 from sim.kernels.tensor.times import ceil_div, line_bytes
 
 
-@njit(cache=True)
+@inner
 def taps_inside(n_out: int, kernel: int, stride: int, offset: int, size: int) -> int:
     """Pairs (output position, tap) with 0 <= offset + position * stride + tap < size."""
     count = 0
@@ -21,7 +21,7 @@ def taps_inside(n_out: int, kernel: int, stride: int, offset: int, size: int) ->
     return count
 
 
-@njit(cache=True)
+@inner
 def add_compute_activity(
     activity: np.ndarray, kind: int, k_blocks: int, inside: int, pixels: int, n_valid: int,
     first: int, rows: int, cols: int, times: int,
@@ -57,7 +57,7 @@ def add_compute_activity(
         activity[c.ACC_WRITES] += channel_folds * pixels * times
 
 
-@njit(cache=True)
+@inner
 def add_output_activity(
     activity: np.ndarray, kind: int, pixels: int, blocks: int, n_valid: int, residual: int, rows: int, cols: int,
     times: int,
@@ -76,7 +76,7 @@ def add_output_activity(
     activity[c.OUT_READS] += blocks * pixels * (1 + residual) * times
 
 
-@njit(cache=True)
+@inner
 def add_lines_read(
     activity: np.ndarray, counter: int, n_lines: int, n_words: int, word_bytes: int, burst_bytes: int
 ) -> None:
@@ -86,7 +86,7 @@ def add_lines_read(
     activity[c.DRAM_REQUESTS] += n_lines
 
 
-@njit(cache=True)
+@inner
 def add_lines_written(activity: np.ndarray, n_lines: int, n_words: int, word_bytes: int, burst_bytes: int) -> None:
     """Add `n_lines` lines written to DRAM; their reads of the output buffer belong to the output."""
     activity[c.DRAM_WRITE_BYTES] += n_lines * line_bytes(n_words, word_bytes, burst_bytes)

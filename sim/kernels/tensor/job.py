@@ -7,8 +7,8 @@ full; the last group is of class 1 where it is smaller.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from sim.kernels.compiled import inner
 from sim.kernels.tensor import columns as c
 from sim.kernels.tensor.times import (
     ceil_div,
@@ -22,7 +22,7 @@ from sim.kernels.tensor.times import (
 )
 
 
-@njit(cache=True)
+@inner
 def fill_job(job: np.ndarray, design: np.ndarray, layer: np.ndarray, tile_blocks: int) -> None:
     """Fill `job` with a layer as `design` sees it. `tile_blocks` is for pooling only: a group is a tile's blocks."""
     rows, cols = design[c.ROWS], design[c.COLS]
@@ -78,7 +78,7 @@ def fill_job(job: np.ndarray, design: np.ndarray, layer: np.ndarray, tile_blocks
     job[c.J_N_CLASSES] = 2 if smaller and n_groups > 1 else 1
 
 
-@njit(cache=True)
+@inner
 def act_rows_of(job: np.ndarray, tile_rows: int, index: int) -> int:
     """Input rows that row tile `index` of an image holds in the scratchpad."""
     first_row = index * tile_rows
@@ -88,7 +88,7 @@ def act_rows_of(job: np.ndarray, tile_rows: int, index: int) -> int:
     return max(bottom - min(max(top, 0), job[c.J_IN_H] - 1) + 1, 1)
 
 
-@njit(cache=True)
+@inner
 def fill_row_table(table: np.ndarray, job: np.ndarray, tile_rows: int) -> None:
     """Fill a row table (R_*) for tiles of `tile_rows` output rows."""
     tile_rows = min(tile_rows, job[c.J_OUT_H])
@@ -116,7 +116,7 @@ def fill_row_table(table: np.ndarray, job: np.ndarray, tile_rows: int) -> None:
     table[c.R_EQUAL_FIRST], table[c.R_EQUAL_LAST] = first, last
 
 
-@njit(cache=True)
+@inner
 def weight_words_of(job: np.ndarray, blocks: int, n_valid: int) -> int:
     """Weight words of a tile (docs/tensor.md, section 6)."""
     if job[c.J_KIND] == c.POOLING:
@@ -126,13 +126,13 @@ def weight_words_of(job: np.ndarray, blocks: int, n_valid: int) -> int:
     return blocks * job[c.J_TAPS] * ceil_div(n_valid, job[c.J_COLS]) * job[c.J_ROWS]
 
 
-@njit(cache=True)
+@inner
 def _weight_cycles(job: np.ndarray, blocks: int, n_valid: int) -> int:
     words = weight_words_of(job, blocks, n_valid)
     return read_cycles(words, job[c.J_WEIGHT_BYTES], job[c.J_BEAT], job[c.J_BURST]) if words else 0
 
 
-@njit(cache=True)
+@inner
 def fill_group_tables(tables: np.ndarray, job: np.ndarray, tile_blocks: int, tile_channels: int) -> None:
     """Fill group tables (2, c.N_GROUP_TABLE), one for each class of the job."""
     for cls in range(job[c.J_N_CLASSES]):
@@ -170,7 +170,7 @@ def fill_group_tables(tables: np.ndarray, job: np.ndarray, tile_blocks: int, til
             table[c.G_PARAMS_SUM] += times * of_tile[c.C_PARAMS]
 
 
-@njit(cache=True)
+@inner
 def load_times(job: np.ndarray, rows: np.ndarray, group: np.ndarray, order: int) -> tuple[int, int, int]:
     """How often a class loads (its activations, the weights of all its tiles, its parameters), over all its groups."""
     n_channel_tiles, count = group[c.G_CHANNEL_TILES], group[c.G_COUNT]

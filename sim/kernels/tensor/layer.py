@@ -8,8 +8,8 @@ members of a run of equal members does so after every p of them, and all but the
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from sim.kernels.compiled import inner
 from sim.kernels.tensor import columns as c
 from sim.kernels.tensor.job import act_rows_of
 
@@ -25,7 +25,7 @@ LEVEL_K, LEVEL_INNER, LEVEL_OUTER, LEVEL_GROUP = range(4)
 N_LEVELS = 4
 
 
-@njit(cache=True)
+@inner
 def _repeats(state: np.ndarray, anchor: np.ndarray, n: int) -> bool:
     """Whether the first `n` times of two states differ by one number; then equal tiles take equal time from both."""
     shift = state[S_DATA] - anchor[S_DATA]
@@ -38,20 +38,21 @@ def _repeats(state: np.ndarray, anchor: np.ndarray, n: int) -> bool:
     return True
 
 
-@njit(cache=True)
+@inner
 def _forget(state: np.ndarray) -> None:
     """Lift uses of buffers that ended before the request engine's last cycle to it: it cannot tell them apart."""
     for i in range(S_ACT0, S_PARAM1 + 1):
         state[i] = max(state[i], state[S_REQUEST])
 
 
-@njit(cache=True)
+@inner
 def _set_anchor(anchor: np.ndarray, state: np.ndarray) -> None:
     _forget(state)
-    anchor[:] = state
+    for i in range(N_STATE_AND_SUMS):
+        anchor[i] = state[i]
 
 
-@njit(cache=True)
+@inner
 def _leap(state: np.ndarray, anchor: np.ndarray, n: int, times: int) -> None:
     """Repeat what happened since `anchor` another `times` times."""
     shift = (state[S_DATA] - anchor[S_DATA]) * times
@@ -61,7 +62,7 @@ def _leap(state: np.ndarray, anchor: np.ndarray, n: int, times: int) -> None:
         state[i] += (state[i] - anchor[i]) * times
 
 
-@njit(cache=True)
+@inner
 def _store(state: np.ndarray) -> None:
     """The data engine stores the pending output, which is the last one that was done."""
     state[S_DATA] = max(state[S_DATA], state[S_DONE1]) + state[S_PENDING]
@@ -71,7 +72,7 @@ def _store(state: np.ndarray) -> None:
     state[S_PENDING] = 0
 
 
-@njit(cache=True)
+@inner
 def _run_tile(
     job: np.ndarray, state: np.ndarray, lines: int, load: int, issue: int, load_act: bool, load_weights: bool,
     load_params: bool, load_residual: bool, first: bool,
@@ -118,7 +119,7 @@ def _run_tile(
     state[S_ACT0] = state[S_WEIGHT0] = state[S_ISSUE] + job[c.J_RHO]
 
 
-@njit(cache=True)
+@inner
 def _run_output(
     job: np.ndarray, state: np.ndarray, anchor: np.ndarray, group: np.ndarray, of_tile: np.ndarray, rows: int,
     factor: int, act_rows: int, load_act: bool, load_weights: bool, load_params: bool,
@@ -180,7 +181,7 @@ def _run_output(
         _store(state)
 
 
-@njit(cache=True)
+@inner
 def _run_group(
     job: np.ndarray, rows: np.ndarray, group: np.ndarray, order: int, loads_weights: bool, tail: int,
     most_cycles: int, state: np.ndarray, anchors: np.ndarray,
@@ -256,7 +257,7 @@ def _run_group(
     return True
 
 
-@njit(cache=True)
+@inner
 def simulate_tiling(
     job: np.ndarray, rows: np.ndarray, groups: np.ndarray, order: int, sums: np.ndarray, most_cycles: int,
     state: np.ndarray, anchors: np.ndarray, phases: np.ndarray,
@@ -265,9 +266,9 @@ def simulate_tiling(
 
     `sums` (`sum_layer`) serve to give up early; `state` and `anchors` are scratch.
     """
-    state[:] = -1
+    state[:N_STATE] = -1
     state[S_REQUEST] = state[S_DATA] = state[S_ISSUE] = state[S_OUTPUT] = c.FIRST_CYCLE - 1
-    state[N_STATE:] = 0
+    state[N_STATE:N_STATE_AND_SUMS] = 0
     state[S_ISSUE_LEFT], state[S_DATA_LEFT] = sums[c.SUM_ISSUE], sums[c.SUM_DATA]
     n_groups = job[c.J_N_GROUPS]
     n_equal = groups[0, c.G_COUNT]

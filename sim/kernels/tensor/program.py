@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from sim.kernels.compiled import entry, inner
 from sim.kernels.tensor import columns as c
 from sim.kernels.tensor.activity import (
     add_compute_activity,
@@ -25,7 +25,7 @@ from sim.kernels.tensor.times import (
 )
 
 
-@njit(cache=True)
+@inner
 def _add_tile(activity: np.ndarray, design: np.ndarray, config: np.ndarray, kind: int, tile: np.ndarray) -> None:
     in_w, out_w, burst = config[c.CFG_IN_W], config[c.CFG_OUT_W], design[c.BURST_BYTES]
     if tile[c.T_LOAD_ACT]:
@@ -48,7 +48,7 @@ def _add_tile(activity: np.ndarray, design: np.ndarray, config: np.ndarray, kind
     )
 
 
-@njit(cache=True)
+@inner
 def _load_size(design: np.ndarray, config: np.ndarray, tile: np.ndarray) -> tuple[int, int]:
     """(lines, cycles) of a tile's loads."""
     beat, burst = design[c.BEAT_BYTES], design[c.BURST_BYTES]
@@ -71,13 +71,13 @@ def _load_size(design: np.ndarray, config: np.ndarray, tile: np.ndarray) -> tupl
     return lines, cycles
 
 
-@njit(cache=True)
+@inner
 def _seen(advanced: np.ndarray, count: int, offset: int) -> int:
     """First cycle in which a counter is seen at `count`; event k advances it `offset` cycles after advanced[k]."""
     return advanced[count - 1] + offset + 1 if count > 0 else 0
 
 
-@njit(cache=True)
+@entry
 def run_program(
     design: np.ndarray, config: np.ndarray, tiles: np.ndarray, outputs: np.ndarray
 ) -> tuple[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from sim.kernels.compiled import entry, inner
 from sim.kernels.tensor import columns as c
 from sim.kernels.tensor.job import fill_group_tables, fill_job, fill_row_table, weight_words_of
-from sim.kernels.tensor.layer import N_LEVELS, N_STATE_AND_SUMS, simulate_tiling
+from sim.kernels.tensor.layer import N_LEVELS, simulate_tiling
 from sim.kernels.tensor.sums import layer_activity, sum_layer
 from sim.kernels.tensor.times import ceil_div
 
@@ -15,12 +15,17 @@ MOST_CUTS = 64  # of an axis: 8, and 4 for each doubling beyond 8 parts
 MOST_CHANNEL_CUTS = 8  # the parameter memory holds 8 channel units
 NO_LIMIT = 1 << 60
 
+# Rows of the work array, each MOST_CUTS wide.
+W_JOB, W_ROWS, W_GROUPS, W_SUMS, W_STATE, W_PHASES, W_ACTIVITY, W_CUTS, W_ANCHORS = 0, 1, 2, 4, 5, 6, 7, 8, 11
+W_ROW_TABLES = W_ANCHORS + N_LEVELS
+N_WORK = W_ROW_TABLES + MOST_CUTS
+
 # Columns of a candidate: its sums, its tiling, and its place in the order that decides between equals.
 K_TILING, K_PLACE = c.N_SUMS, c.N_SUMS + 4
 N_CANDIDATE = c.N_SUMS + 5
 
 
-@njit(cache=True)
+@entry
 def balanced_cuts(size: int, most: int, values: np.ndarray) -> int:
     """Fill `values` with the distinct ceil(size / parts) that are at most `most`, falling; returns how many.
 
@@ -41,7 +46,7 @@ def balanced_cuts(size: int, most: int, values: np.ndarray) -> int:
     return count
 
 
-@njit(cache=True)
+@inner
 def fits(design: np.ndarray, job: np.ndarray, rows: np.ndarray, tile_blocks: int, tile_channels: int) -> bool:
     """Whether the largest tile fits memories and descriptors: the rule of workloads.mapping.tensor.fits."""
     blocks = min(tile_blocks, job[c.J_GROUP_BLOCKS])
@@ -66,17 +71,17 @@ def fits(design: np.ndarray, job: np.ndarray, rows: np.ndarray, tile_blocks: int
     return ceil_div(channels, job[c.J_LANES]) <= design[c.PARAM_WORDS]
 
 
-@njit(cache=True)
-def list_candidates(design: np.ndarray, layer: np.ndarray, candidates: np.ndarray, bounds: np.ndarray) -> int:
+@entry
+def list_candidates(
+    design: np.ndarray, layer: np.ndarray, candidates: np.ndarray, bounds: np.ndarray, work: np.ndarray
+) -> int:
     """Fill `candidates` and the bounds of their cycles with the tilings of the lattice that fit; returns how many.
 
     The lattice is that of `balanced_cuts` for output rows, input blocks and channel units of a group, with both orders
     where they differ. Place: rows, then blocks, then channels, each from large to small, then rows_outer first.
     """
-    job, groups = np.zeros(c.N_JOB, dtype=np.int64), np.zeros((2, c.N_GROUP_TABLE), dtype=np.int64)
-    row_tables = np.zeros((MOST_CUTS, c.N_ROW_TABLE), dtype=np.int64)
-    row_cuts, block_cuts = np.zeros(MOST_CUTS, dtype=np.int64), np.zeros(MOST_CUTS, dtype=np.int64)
-    channel_cuts = np.zeros(MOST_CUTS, dtype=np.int64)
+    job, groups, row_tables = work[W_JOB], work[W_GROUPS : W_GROUPS + 2], work[W_ROW_TABLES : W_ROW_TABLES + MOST_CUTS]
+    row_cuts, block_cuts, channel_cuts = work[W_CUTS], work[W_CUTS + 1], work[W_CUTS + 2]
     fill_job(job, design, layer, NO_LIMIT)
     unit = max(job[c.J_ROWS], job[c.J_COLS])
     pooling = job[c.J_KIND] == c.POOLING
@@ -118,93 +123,115 @@ def list_candidates(design: np.ndarray, layer: np.ndarray, candidates: np.ndarra
     return count
 
 
-@njit(cache=True)
-def run_tiling(
-    design: np.ndarray, layer: np.ndarray, tiling: np.ndarray, most_cycles: int, phases: np.ndarray,
+@inner
+def _run_tiling(
+    design: np.ndarray,
+    layer: np.ndarray,
+    tiling: np.ndarray,
+    most_cycles: int,
+    phases: np.ndarray,
     activity: np.ndarray,
-) -> int:  # fmt: skip
+    work: np.ndarray,
+) -> int:
     """Cycles of a layer under a tiling; fills its phases and activity.
 
     -1 where it cannot be built, and when it takes more than `most_cycles`.
     """
-    job, rows = np.zeros(c.N_JOB, dtype=np.int64), np.zeros(c.N_ROW_TABLE, dtype=np.int64)
-    groups, sums = np.zeros((2, c.N_GROUP_TABLE), dtype=np.int64), np.zeros(c.N_SUMS, dtype=np.int64)
-    state, anchors = np.zeros(N_STATE_AND_SUMS, dtype=np.int64), np.zeros((N_LEVELS, N_STATE_AND_SUMS), dtype=np.int64)
+    unit = max(design[c.ROWS], design[c.COLS])
     if tiling[c.X_ROWS] < 1 or tiling[c.X_BLOCKS] < 1:
         return -1
-    if not layer[c.L_POOLING] and (
-        tiling[c.X_CHANNELS] < 1 or tiling[c.X_CHANNELS] % max(design[c.ROWS], design[c.COLS])
-    ):
+    if not layer[c.L_POOLING] and (tiling[c.X_CHANNELS] < 1 or tiling[c.X_CHANNELS] % unit):
         return -1
+    job, rows, groups, sums = work[W_JOB], work[W_ROWS], work[W_GROUPS : W_GROUPS + 2], work[W_SUMS]
     fill_job(job, design, layer, tiling[c.X_BLOCKS])
     fill_row_table(rows, job, tiling[c.X_ROWS])
+    if not fits(design, job, rows, tiling[c.X_BLOCKS], tiling[c.X_CHANNELS]):
+        return -1
     fill_group_tables(groups, job, tiling[c.X_BLOCKS], tiling[c.X_CHANNELS])
     sum_layer(sums, job, rows, groups, tiling[c.X_ORDER])
-    if sums[c.SUM_TILES] > c.MOST_TILES or not fits(design, job, rows, tiling[c.X_BLOCKS], tiling[c.X_CHANNELS]):
+    if sums[c.SUM_TILES] > c.MOST_TILES:
         return -1
     layer_activity(activity, job, rows, groups, tiling[c.X_ORDER])
-    return simulate_tiling(job, rows, groups, tiling[c.X_ORDER], sums, most_cycles, state, anchors, phases)
+    anchors = work[W_ANCHORS : W_ANCHORS + N_LEVELS]
+    return simulate_tiling(job, rows, groups, tiling[c.X_ORDER], sums, most_cycles, work[W_STATE], anchors, phases)
 
 
-@njit(cache=True)
-def search_tiling(
-    design: np.ndarray, layer: np.ndarray, best: np.ndarray, phases: np.ndarray, activity: np.ndarray,
-    candidates: np.ndarray, bounds: np.ndarray,
-) -> tuple[int, int]:  # fmt: skip
-    """(cycles, tilings simulated) of the best tiling, which goes to `best`; cycles is -1 where none fits.
+@entry
+def _run_batch(
+    designs: np.ndarray,
+    layers: np.ndarray,
+    cycles: np.ndarray,
+    phases: np.ndarray,
+    activity: np.ndarray,
+    tilings: np.ndarray,
+    n_simulated: np.ndarray,
+    candidates: np.ndarray,
+    bounds: np.ndarray,
+    work: np.ndarray,
+) -> None:
+    """Fill the arrays of `run_batch`; the last three are scratch.
 
-    Best: fewest cycles, then fewest DRAM bytes, then first by place. Candidates are simulated from the lowest bound up,
-    until the bound exceeds the best cycles found: no better one can be left.
+    A search simulates candidates from the lowest bound up, until the bound exceeds the fewest cycles found: then no
+    better one is left. A pinned tiling is a search over one candidate.
     """
-    count = list_candidates(design, layer, candidates, bounds)
-    best_cycles, best_bytes, best_place, n_simulated = NO_LIMIT, NO_LIMIT, NO_LIMIT, 0
-    its_phases, its_activity = np.zeros_like(phases), np.zeros_like(activity)
-    for _ in range(count):
-        index = np.argmin(bounds[:count])
-        if bounds[index] > best_cycles:
-            break
-        bounds[index] = NO_LIMIT
-        candidate = candidates[index]
-        tiling = candidate[K_TILING : K_TILING + 4]
-        cycles = run_tiling(design, layer, tiling, best_cycles, its_phases, its_activity)
-        n_simulated += 1
-        if cycles < 0:
-            continue
-        n_bytes = its_activity[c.DRAM_READ_BYTES] + its_activity[c.DRAM_WRITE_BYTES]
-        better = cycles < best_cycles or n_bytes < best_bytes
-        if better or (n_bytes == best_bytes and candidate[K_PLACE] < best_place):
-            best_cycles, best_bytes, best_place = cycles, n_bytes, candidate[K_PLACE]
-            best[:] = tiling
-            phases[:] = its_phases
-            activity[:] = its_activity
-    return best_cycles if best_cycles < NO_LIMIT else -1, n_simulated
+    its_phases, its_activity = work[W_PHASES, : c.N_PHASES], work[W_ACTIVITY, : c.N_ACTIVITY]
+    for d in range(len(designs)):
+        for i in range(len(layers)):
+            design, layer = designs[d], layers[i]
+            if tilings[d, i, c.X_ROWS]:
+                count = 1
+                bounds[0] = 0
+                candidates[0, K_TILING : K_TILING + 4] = tilings[d, i]
+            else:
+                count = list_candidates(design, layer, candidates, bounds, work)
+            best_cycles, best_bytes, best_place = NO_LIMIT, NO_LIMIT, NO_LIMIT
+            while True:
+                index = -1
+                lowest = best_cycles + 1
+                for k in range(count):
+                    if bounds[k] < lowest:
+                        index, lowest = k, bounds[k]
+                if index < 0 or lowest == NO_LIMIT:
+                    break
+                bounds[index] = NO_LIMIT
+                candidate = candidates[index]
+                tiling = candidate[K_TILING : K_TILING + 4]
+                found = _run_tiling(design, layer, tiling, best_cycles, its_phases, its_activity, work)
+                n_simulated[d, i] += 1
+                if found < 0:
+                    continue
+                n_bytes = its_activity[c.DRAM_READ_BYTES] + its_activity[c.DRAM_WRITE_BYTES]
+                better = found < best_cycles or n_bytes < best_bytes
+                if better or (n_bytes == best_bytes and candidate[K_PLACE] < best_place):
+                    best_cycles, best_bytes, best_place = found, n_bytes, candidate[K_PLACE]
+                    cycles[d, i] = found
+                    tilings[d, i] = tiling
+                    phases[d, i] = its_phases
+                    activity[d, i] = its_activity
 
 
-@njit(cache=True)
 def run_batch(
     designs: np.ndarray, layers: np.ndarray, pinned: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Every layer on every design: (cycles, phases, activity, tilings, tilings simulated), leading axes design, layer.
 
-    `pinned[design, layer]` is the tiling to use (X_*), or zeros: then the best one is searched. Cycles are -1 where
-    none fits.
+    `pinned[design, layer]` is the tiling to use (X_*), or zeros: then the best one of the lattice is searched, that of
+    the fewest cycles, of these the fewest DRAM bytes, of these the first place. Cycles are -1 where none fits.
     """
-    n_designs, n_layers = len(designs), len(layers)
-    cycles = np.full((n_designs, n_layers), -1, dtype=np.int64)
-    phases = np.zeros((n_designs, n_layers, c.N_PHASES), dtype=np.int64)
-    activity = np.zeros((n_designs, n_layers, c.N_ACTIVITY), dtype=np.int64)
-    tilings = pinned.copy()
-    n_simulated = np.zeros((n_designs, n_layers), dtype=np.int64)
-    most = 2 * MOST_CUTS * MOST_CUTS * MOST_CHANNEL_CUTS
-    candidates, bounds = np.zeros((most, N_CANDIDATE), dtype=np.int64), np.zeros(most, dtype=np.int64)
-    for d in range(n_designs):
-        for i in range(n_layers):
-            tiling = tilings[d, i]
-            if tiling[c.X_ROWS]:
-                n_simulated[d, i] = 1
-                cycles[d, i] = run_tiling(designs[d], layers[i], tiling, NO_LIMIT, phases[d, i], activity[d, i])
-            else:
-                cycles[d, i], n_simulated[d, i] = search_tiling(
-                    designs[d], layers[i], tiling, phases[d, i], activity[d, i], candidates, bounds
-                )
+    shape = len(designs), len(layers)
+    cycles = np.full(shape, -1, dtype=np.int64)
+    phases = np.zeros((*shape, c.N_PHASES), dtype=np.int64)
+    activity = np.zeros((*shape, c.N_ACTIVITY), dtype=np.int64)
+    tilings, n_simulated = pinned.astype(np.int64), np.zeros(shape, dtype=np.int64)
+    _run_batch(designs, layers, cycles, phases, activity, tilings, n_simulated, *make_scratch())
     return cycles, phases, activity, tilings, n_simulated
+
+
+def make_scratch() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(candidates, bounds, work) that `list_candidates` and `_run_batch` write to."""
+    most = 2 * MOST_CUTS * MOST_CUTS * MOST_CHANNEL_CUTS
+    return (
+        np.empty((most, N_CANDIDATE), dtype=np.int64),
+        np.empty(most, dtype=np.int64),
+        np.zeros((N_WORK, MOST_CUTS), dtype=np.int64),
+    )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from sim.kernels.compiled import inner
 from sim.kernels.tensor import columns as c
 from sim.kernels.tensor.activity import (
     add_compute_activity,
@@ -17,7 +17,7 @@ from sim.kernels.tensor.job import load_times, weight_words_of
 from sim.kernels.tensor.times import ceil_div, output_cycles
 
 
-@njit(cache=True)
+@inner
 def sum_layer(sums: np.ndarray, job: np.ndarray, rows: np.ndarray, groups: np.ndarray, order: int) -> None:
     """Fill `sums` (SUM_*) for a layer cut into the tiles of a row table and group tables."""
     n_tiles, n_outputs, issue, loads, stores, output_sum = 0, 0, 0, 0, 0, 0
@@ -114,12 +114,12 @@ def sum_layer(sums: np.ndarray, job: np.ndarray, rows: np.ndarray, groups: np.nd
     sums[c.SUM_BOUND], sums[c.SUM_TILES] = max(chain + tail, lead + loads + stores + 1), n_tiles
 
 
-@njit(cache=True)
+@inner
 def _output_issue(job: np.ndarray, rows: int, blocks: int) -> int:
     return output_cycles(job[c.J_KIND], rows * job[c.J_OUT_W], blocks, job[c.J_ROWS], job[c.J_COLS])
 
 
-@njit(cache=True)
+@inner
 def layer_activity(activity: np.ndarray, job: np.ndarray, rows: np.ndarray, groups: np.ndarray, order: int) -> None:
     """Fill `activity` with what a layer does: section 8 of docs/tensor.md summed over all tiles and outputs."""
     activity[:] = 0

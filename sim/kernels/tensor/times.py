@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from numba import njit
-
+from sim.kernels.compiled import inner
 from sim.kernels.tensor import columns as c
 
 # Section 3: lines.
 
 
-@njit(cache=True)
+@inner
 def ceil_div(a: int, b: int) -> int:
     """Smallest integer not below a / b."""
     return -((-a) // b)
 
 
-@njit(cache=True)
+@inner
 def line_bytes(n_words: int, word_bytes: int, burst_bytes: int) -> int:
     """DRAM bytes of a line, padding included."""
     return ceil_div(n_words * word_bytes, burst_bytes) * burst_bytes
 
 
-@njit(cache=True)
+@inner
 def read_cycles(n_words: int, word_bytes: int, beat_bytes: int, burst_bytes: int) -> int:
     """Cycles in which a line is read from DRAM and written to its memory."""
     useful = ceil_div(n_words * word_bytes, beat_bytes)
@@ -29,7 +28,7 @@ def read_cycles(n_words: int, word_bytes: int, beat_bytes: int, burst_bytes: int
     return max(n_words, useful) + padding
 
 
-@njit(cache=True)
+@inner
 def write_cycles(n_words: int, word_bytes: int, beat_bytes: int, burst_bytes: int) -> int:
     """Cycles in which a line is read from the output buffer and written to DRAM, without the first read."""
     useful = ceil_div(n_words * word_bytes, beat_bytes)
@@ -41,7 +40,7 @@ def write_cycles(n_words: int, word_bytes: int, beat_bytes: int, burst_bytes: in
 # Sections 6 and 7: issue cycles. `kind` is the dataflow, or c.POOLING.
 
 
-@njit(cache=True)
+@inner
 def pixel_factor(kind: int, pixels: int, rows: int, cols: int) -> int:
     """The part of a tile's issue cycles that its pixels tell; the whole is k-blocks * pixel_factor * channel_factor."""
     if kind == c.WEIGHT_STATIONARY:
@@ -53,7 +52,7 @@ def pixel_factor(kind: int, pixels: int, rows: int, cols: int) -> int:
     return pixels
 
 
-@njit(cache=True)
+@inner
 def channel_factor(kind: int, n_valid: int, rows: int, cols: int) -> int:
     """The part of a tile's issue cycles that its output channels tell."""
     if kind == c.WEIGHT_STATIONARY:
@@ -65,7 +64,7 @@ def channel_factor(kind: int, n_valid: int, rows: int, cols: int) -> int:
     return 1
 
 
-@njit(cache=True)
+@inner
 def output_cycles(kind: int, pixels: int, blocks: int, rows: int, cols: int) -> int:
     """Issue cycles of the output path for one output."""
     if kind == c.POOLING:
@@ -75,13 +74,13 @@ def output_cycles(kind: int, pixels: int, blocks: int, rows: int, cols: int) -> 
     return blocks * pixels * (rows // min(rows, cols))
 
 
-@njit(cache=True)
+@inner
 def release_delay(kind: int, rows: int) -> int:
     """rho: cycles from the last issue cycle of a tile to the advance of `released`."""
     return rows + 1 if kind == c.OUTPUT_STATIONARY else 0
 
 
-@njit(cache=True)
+@inner
 def complete_delay(kind: int, rows: int, cols: int) -> int:
     """delta: cycles from the last issue cycle of a tile to the advance of `completed`."""
     if kind == c.WEIGHT_STATIONARY:
@@ -93,13 +92,13 @@ def complete_delay(kind: int, rows: int, cols: int) -> int:
     return 2
 
 
-@njit(cache=True)
+@inner
 def output_delay(kind: int) -> int:
     """Cycles from the last issue cycle of an output to the advance of `outputs`."""
     return 0 if kind == c.POOLING else 6
 
 
-@njit(cache=True)
+@inner
 def taps_inside(n_out: int, kernel: int, stride: int, offset: int, size: int) -> int:
     """Pairs (output position, tap) with 0 <= offset + position * stride + tap < size."""
     count = 0
