@@ -47,6 +47,19 @@ class CaseResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NetworkResult:
+    """A whole network on one machine."""
+
+    workload: str
+    n_images: int
+    n_layers: int
+    labels: tuple[int, ...]  # what the RTL answers: index of the largest output
+    simulated_cycles: int
+    rtl_cycles: int
+    differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verification:
     """What `verify` answers. Equal for equal arguments, whatever the number of workers."""
 

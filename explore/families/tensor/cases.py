@@ -133,9 +133,8 @@ def _output_difference(design: Design, case: Case, rtl: np.ndarray, expected: np
     wrong = rtl != expected
     for tile, step in enumerate(steps(design, case.layer, case.tiling)):
         rows, channels = slice(step.row, step.row + step.rows), slice(step.channel, step.channel + step.n_valid)
-        found = np.argwhere(wrong[step.image, channels, rows]) if step.last else ()
-        if len(found):
-            channel, row, column = (int(v) for v in found[0])
+        if step.last and wrong[step.image, channels, rows].any():
+            channel, row, column = (int(v) for v in np.argwhere(wrong[step.image, channels, rows])[0])
             at = (step.image, step.channel + channel, step.row + row, column)
             return Difference(
                 what="outputs",
