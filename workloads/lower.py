@@ -133,7 +133,7 @@ class _Lowering:
         strides: Sequence[int] = (1, 1),
         pads: Sequence[int] = (0, 0),
         groups: int = 1,
-        weight_bits: int = 1,
+        weight_bits: int = 2,  # of the ones of a pass that only adds: +1, and zeros for other channels
     ) -> None:
         """Append the layer; out is (channels, lines, pixels), that of the input where not given."""
         x = self._image(op, op.inputs[0])
@@ -183,7 +183,7 @@ class _Lowering:
     def _max_pool(self, op: Op) -> None:
         x, out = self._tensor(op.inputs[0]), self._tensor(op.output)
         self._emit(
-            op, self._numbers(op, x, None, None, None), kind="max_pool", out=out.shape[1:],
+            op, self._numbers(op, x, None, None, None), kind="max_pool", weight_bits=1, out=out.shape[1:],
             kernel=op.attrs["kernel"], strides=op.attrs["strides"], pads=op.attrs["pads"][:2],
         )  # fmt: skip
 

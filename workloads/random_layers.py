@@ -10,6 +10,7 @@ import numpy as np
 from workloads.layer import Layer, LayerNumbers, matrix_lines
 
 SHAPES = ("conv", "depthwise", "matrix", "average_pool", "max_pool")
+_UNGROUPED = ("conv", "matrix", "max_pool")  # a group needs zeros for the channels of others, which one bit cannot hold
 
 
 def random_layer(
@@ -25,11 +26,11 @@ def random_layer(
 ) -> tuple[Layer, np.ndarray, np.ndarray | None]:
     """(layer with numbers, input, residual or None) of at most about `max_macs` multiplications.
 
-    `shape` is one of SHAPES (any where None), `residual` asks for a residual (a third of the convolutions where None;
-    pooling has none). Activations are signed or not, with any zero point; one-bit weights are -1 and +1. Scales spread
-    the outputs over the stored range; they are powers of two where asked.
+    `shape` is one of SHAPES (any where None, but no groups for one-bit weights), `residual` asks for a residual (a
+    third of the convolutions where None; pooling has none). Activations are signed or not, with any zero point; one-bit
+    weights are -1 and +1. Scales spread the outputs over the stored range; they are powers of two where asked.
     """
-    shape = shape or str(rng.choice(SHAPES))
+    shape = shape or str(rng.choice(SHAPES if weight_bits > 1 else _UNGROUPED))
     layer = _shape(rng, shape, max_macs, weight_bits)
     with_residual = rng.random() < 1 / 3 if residual is None else residual
     layer = replace(
@@ -107,7 +108,7 @@ def _windowed(rng: np.random.Generator, shape: str, weight_bits: int) -> Layer:
         out_h=height[3], out_w=width[3], out_channels=channels if keeps_channels else int(rng.integers(1, 40)),
         kernel_h=height[0], kernel_w=width[0], stride_h=height[1], stride_w=width[1],
         pad_top=height[2], pad_left=width[2], groups=channels if per_channel_kernels else 1,
-        weight_bits=1 if shape == "average_pool" else weight_bits, inputs=("x",), output="y",
+        weight_bits=2 if shape == "average_pool" else weight_bits, inputs=("x",), output="y",
     )  # fmt: skip
 
 

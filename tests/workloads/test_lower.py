@@ -52,7 +52,7 @@ def test_what_is_fused() -> None:
     )  # a pass over ones: "fused" is no conv of its own
     assert layers["hidden"].inputs == ("average",)  # the flattened image stays where it is
     assert (layers["hidden"].kernel_h, layers["hidden"].kernel_w) == (2, 3)
-    assert layers["average"].weight_bits == 1 and layers["depthwise"].weight_bits == 4
+    assert layers["average"].weight_bits == 2 and layers["depthwise"].weight_bits == 4
     assert all(layer.numbers is not None for layer in layers.values())
 
 

@@ -29,7 +29,12 @@ def test_ranges(seed: int, act_bits: int, weight_bits: int, shape: str) -> None:
         assert set(np.unique(n.weights)) <= {-1, 1}
     else:
         assert -(1 << (weight_bits - 1)) <= n.weights.min() and n.weights.max() < 1 << (weight_bits - 1)
-    assert layer.weight_bits == (1 if shape == "average_pool" else weight_bits)
+    assert layer.weight_bits == (2 if shape == "average_pool" else weight_bits)
+
+
+def test_one_bit_weights_have_no_groups() -> None:
+    rng = np.random.default_rng(0)
+    assert {random_layer(rng, weight_bits=1)[0].groups for _ in range(50)} == {1}
 
 
 def test_the_same_seed_gives_the_same_layer() -> None:

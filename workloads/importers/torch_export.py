@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from workloads.ir import Graph
 
 _UNREADABLE = (
     OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, AssertionError,
-    pickle.UnpicklingError, zipfile.BadZipFile,
+    zipfile.BadZipFile,
 )  # fmt: skip
 """What torch.export.load raises for a file that is damaged or no exported program."""
 
@@ -64,7 +63,7 @@ def _load(torch: Any, path: Path) -> Any:
     try:
         with _no_pickled_code():
             return torch.export.load(path)
-    except _UNREADABLE as error:
+    except (*_UNREADABLE, torch.serialization.pickle.UnpicklingError) as error:
         raise InputError(f"{path}: wanted a file of torch.export.save, got {_one_line(error)}") from error
 
 
