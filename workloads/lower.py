@@ -133,7 +133,7 @@ class _Lowering:
         strides: Sequence[int] = (1, 1),
         pads: Sequence[int] = (0, 0),
         groups: int = 1,
-        weight_bits: int = 2,  # of the ones of a pass that only adds: +1, and zeros for other channels
+        weight_bits: int | None = None,  # None: a pass that only adds, all ones; +1 and zeros for other channels
     ) -> None:
         """Append the layer; out is (channels, lines, pixels), that of the input where not given."""
         x = self._image(op, op.inputs[0])
@@ -144,7 +144,8 @@ class _Lowering:
                 name=op.name, kind=kind, n_images=n, in_h=height, in_w=width, in_channels=channels,
                 out_channels=out_channels, out_h=out_h, out_w=out_w, kernel_h=kernel[0], kernel_w=kernel[1],
                 stride_h=strides[0], stride_w=strides[1], pad_top=pads[0], pad_left=pads[1], groups=groups,
-                in_bits=self._tensor(op.inputs[0]).bits, weight_bits=weight_bits,
+                shared_weights=weight_bits is None, in_bits=self._tensor(op.inputs[0]).bits,
+                weight_bits=2 if weight_bits is None else weight_bits,
                 out_bits=self._tensor(op.output).bits, inputs=(x.stored,), output=op.output, numbers=numbers,
             )
         )  # fmt: skip

@@ -108,6 +108,7 @@ def _windowed(rng: np.random.Generator, shape: str, weight_bits: int) -> Layer:
         out_h=height[3], out_w=width[3], out_channels=channels if keeps_channels else int(rng.integers(1, 40)),
         kernel_h=height[0], kernel_w=width[0], stride_h=height[1], stride_w=width[1],
         pad_top=height[2], pad_left=width[2], groups=channels if per_channel_kernels else 1,
+        shared_weights=shape == "average_pool",
         weight_bits=2 if shape == "average_pool" else weight_bits, inputs=("x",), output="y",
     )  # fmt: skip
 

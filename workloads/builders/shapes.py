@@ -35,6 +35,7 @@ class Network:
     def global_average_pool(self) -> None:
         """The mean of each channel: a convolution with ones."""
         self.conv(AVERAGE_POOL, self.channels, self.height, pad=0, groups=self.channels)
+        self.layers[-1] = replace(self.layers[-1], shared_weights=True)
 
     def fully_connected(self, name: str, out_features: int) -> None:
         """A matrix product with all pixels of the image: a convolution as large as the image."""
