@@ -14,6 +14,7 @@ from typing import Any
 import explore.families
 from designs.errors import InputError
 from designs.space import Point, Space
+from workloads.load import Workload
 
 Progress = Callable[[int, int], None]  # points done, points in all
 
@@ -54,9 +55,28 @@ class NetworkResult:
     n_images: int
     n_layers: int
     labels: tuple[int, ...]  # what the RTL answers: index of the largest output
+    expected_labels: tuple[int, ...]  # what the interpreter answers
+    true_labels: tuple[int, ...] | None  # where the images have labels
+    n_overflows: int
     simulated_cycles: int
     rtl_cycles: int
     differences: tuple[Difference, ...] = ()
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of images that the RTL labels right."""
+        return _share_equal(self.labels, self.true_labels)
+
+    @property
+    def interpreter_accuracy(self) -> float | None:
+        """Share of images that the interpreter labels right."""
+        return _share_equal(self.expected_labels, self.true_labels)
+
+
+def _share_equal(labels: tuple[int, ...], truth: tuple[int, ...] | None) -> float | None:
+    if truth is None:
+        return None
+    return sum(label == true for label, true in zip(labels, truth, strict=True)) / len(labels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +139,19 @@ def verify(
         seed=seed,
         n_points=len(chosen),
     )
+
+
+def verify_network(
+    space: Space, workload: Workload, n_images: int, *, simulator: str | None = None, progress: Progress | None = None
+) -> NetworkResult:
+    """Run `workload` whole on the RTL of the space's first point. InputError where it does not fit the machine.
+
+    `progress` is told (images since the last call, images in all).
+    """
+    family = _family(space.family)
+    design = space.design(space.first_point())
+    result: NetworkResult = family.verify_network(design, workload, n_images, simulator=simulator, progress=progress)
+    return result
 
 
 def _verify_point(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from designs.technology import Scaling
     from explore.store import Store
     from explore.sweep import SweepResult
-    from explore.verify import Verification
+    from explore.verify import NetworkResult, Verification
     from workloads.load import Workload
 
 Row: TypeAlias = dict[str, Any]
@@ -130,6 +130,23 @@ def verify(
         waves_dir=None if waves_dir is None else Path(waves_dir),
         progress=progress,
     )
+
+
+def verify_network(
+    space: SpaceLike,
+    workload: WorkloadLike,
+    n_images: int,
+    *,
+    simulator: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    **parameters: Value,
+) -> NetworkResult:
+    """Run a traced network whole on the RTL of the first point; see `explore.verify.verify_network`."""
+    from explore.verify import verify_network as run
+
+    chosen = pinned(space, parameters)
+    loaded = workload_of(chosen, workload)
+    return run(chosen, loaded, n_images, simulator=simulator, progress=progress)
 
 
 def rtl(space: SpaceLike, directory: str | Path, **parameters: Value) -> list[Path]:

@@ -145,13 +145,22 @@ def rtl(
     _print({"files": written, "point": chosen.first_point()}, json_, lambda: "\n".join(written))
 
 
-@app.command(epilog="Example: lockstep verify designs/tensor.yaml --points 10 --seed 1")
+@app.command(
+    epilog="Examples: lockstep verify tensor --points 10 --seed 1, lockstep verify tensor -w digits_cnn --images 3"
+)
 def verify(
     space: SpaceArgument,
+    workload: Annotated[
+        str | None,
+        typer.Option("--workload", "-w", help="Run this traced network whole, on one point, instead of random layers."),
+    ] = None,
+    images: Annotated[int, typer.Option(min=1, help="Images for --workload.")] = 3,
     points: Annotated[int, typer.Option(min=1, help="Random design points.")] = 10,
     seed: Annotated[int, typer.Option(help="Chooses points, layers and numbers; the same seed, the same cases.")] = 0,
     set_: SetOption = None,
-    simulator: Annotated[str | None, typer.Option(help="icarus or verilator; default: what is installed.")] = None,
+    simulator: Annotated[
+        Literal["icarus", "verilator", "cxxrtl"] | None, typer.Option(help="Default: what is installed.")
+    ] = None,
     waves: Annotated[Path | None, typer.Option(help="Folder for the waveforms of points that differ.")] = None,
     workers: WorkersOption = None,
     json_: JsonOption = False,
@@ -161,6 +170,16 @@ def verify(
     from lockstep import api, show
 
     chosen = _space(space, set_)
+    if workload is not None:
+        with progress_for(f"verify {workload}", images, 0, wanted=not json_ or sys.stderr.isatty()) as shown:
+            network = api.verify_network(
+                chosen, workload, images, simulator=simulator, progress=lambda n_new, n_all: shown.advance(n_new)
+            )
+        _note_open_axes(chosen)
+        _print(show.network_document(network), json_, lambda: show.network_verification(network))
+        if network.differences:
+            raise typer.Exit(1)
+        return
     with progress_for(f"verify {chosen.name}", points, 0, wanted=not json_ or sys.stderr.isatty()) as shown:
         found = api.verify(
             chosen,

@@ -21,7 +21,7 @@ from reports.units import percent, quantity
 if TYPE_CHECKING:
     from designs.space import Space
     from explore.sweep import SweepResult
-    from explore.verify import Verification
+    from explore.verify import NetworkResult, Verification
 
 
 def simulation(row: Mapping[str, Any]) -> str:
@@ -88,6 +88,36 @@ def verification(found: Verification) -> str:
     lines.append(
         f"{len(found.results)} layers on {found.n_points} points, {found.rtl_cycles:,} RTL cycles: "
         f"{len(found.differences) or 'no'} differences in outputs, cycles and activity"
+    )
+    return "\n".join(lines)
+
+
+def network_document(found: NetworkResult) -> dict[str, Any]:
+    """The JSON document of `lockstep verify --workload`."""
+    return {
+        "workload": found.workload,
+        "images": found.n_images,
+        "cases": found.n_images * found.n_layers,
+        "accuracy": found.accuracy,
+        "interpreter_accuracy": found.interpreter_accuracy,
+        "overflows": found.n_overflows,
+        "simulated_cycles": found.simulated_cycles,
+        "rtl_cycles": found.rtl_cycles,
+        "differences": [asdict(difference) for difference in found.differences],
+    }
+
+
+def network_verification(found: NetworkResult) -> str:
+    """What `lockstep verify --workload` prints."""
+    lines = [f"{d.where}: {d.what}: expected {d.expected}, RTL {d.rtl}" for d in found.differences]
+    if found.accuracy is not None:
+        lines.append(
+            f"labels: {found.accuracy:.2%} right on the RTL, {found.interpreter_accuracy:.2%} in the interpreter"
+        )
+    lines.append(
+        f"{found.workload}: {found.n_images} images x {found.n_layers} layers, {found.rtl_cycles:,} RTL cycles "
+        f"({found.simulated_cycles:,} simulated), {found.n_overflows:,} overflows: "
+        f"{len(found.differences) or 'no'} differences in outputs, cycles and overflows"
     )
     return "\n".join(lines)
 

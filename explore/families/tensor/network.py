@@ -16,6 +16,7 @@ from explore.verify import Difference, NetworkResult
 from hw.bench.simulator import SimulatorName
 from hw.bench.tensor import ProgramRun, run_programs, tensor_verilog
 from sim.families.tensor import simulate
+from workloads.digits import digits_split
 from workloads.layer import Layer
 from workloads.load import Workload
 from workloads.mapping.memory import read_output
@@ -41,20 +42,23 @@ class _Job:
 def verify_network(
     design: Design,
     workload: Workload,
-    images: np.ndarray,
+    n_images: int,
     *,
     simulator: Engine = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> NetworkResult:
-    """Run `workload` on the RTL for each of `images` (n, channels, h, w; stored integers) and compare every layer.
+    """Run `workload` on the RTL for `n_images` images and compare every layer with interpreter and simulator.
 
-    Each layer's program reads what the one before left in DRAM; nothing is put right in between. `simulator` is
-    "cxxrtl" for many images, else one under cocotb. Raises InputError where the network does not fit the machine.
+    Images are the first test images of the digits where the network reads those, random stored values elsewhere. Each
+    layer's program reads what the one before left in DRAM; nothing is put right in between. `simulator` is "cxxrtl" for
+    many images, else one under cocotb. Raises InputError where the network does not fit the machine.
     """
     job = _plan(design, workload)
     verilog = tensor_verilog(design)
+    images, true_labels = _images(workload, n_images)
     labels: list[int] = []
-    rtl_cycles = 0
+    expected_labels: list[int] = []
+    rtl_cycles = n_overflows = 0
     differences: list[Difference] = []
     for start in range(0, len(images), _BATCH):
         batch = images[start : start + _BATCH]
@@ -63,16 +67,22 @@ def verify_network(
         for index, image in enumerate(batch):
             of_image = runs[index * len(job.layers) : (index + 1) * len(job.layers)]
             rtl_cycles += sum(run.cycles for run in of_image)
-            label, found = _compare(job, image, of_image, start + index)
-            labels.append(label)
+            expected, overflows, found = _compare(job, image, of_image, start + index)
+            last = read_output(job.design, job.layers[-1], job.network.programs[-1], of_image[-1].memory)
+            labels.append(int(last.argmax()))
+            expected_labels.append(int(expected.argmax()))
+            n_overflows += overflows
             differences += found
         if progress:
-            progress(start + len(batch), len(images))
+            progress(len(batch), len(images))
     return NetworkResult(
         workload=workload.name,
         n_images=len(images),
         n_layers=len(job.layers),
         labels=tuple(labels),
+        expected_labels=tuple(expected_labels),
+        true_labels=true_labels,
+        n_overflows=n_overflows,
         simulated_cycles=sum(job.simulated) * len(images),
         rtl_cycles=rtl_cycles,
         differences=tuple(differences),
@@ -109,16 +119,33 @@ def _run(job: _Job, batch: np.ndarray, *, simulator: Engine, verilog: str, work_
     return run_programs(job.design, programs, memories, simulator=simulator, verilog=verilog, work_dir=work_dir)
 
 
-def _compare(job: _Job, image: np.ndarray, runs: Sequence[ProgramRun], index: int) -> tuple[int, list[Difference]]:
-    """(label that the RTL gives, differences) of one image."""
+def _images(workload: Workload, n_images: int) -> tuple[np.ndarray, tuple[int, ...] | None]:
+    """Stored inputs (n, channels, h, w), and their labels where they have any."""
+    first = workload.layers[0]
+    shape = (first.in_channels, first.in_h, first.in_w)
+    assert first.numbers is not None
+    if shape == (1, 8, 8) and first.numbers.in_high >= 16:
+        _, images, _, labels = digits_split()
+        n_images = min(n_images, len(images))
+        return images[:n_images], tuple(int(label) for label in labels[:n_images])
+    rng = np.random.default_rng(0)
+    return rng.integers(first.numbers.in_low, first.numbers.in_high + 1, (n_images, *shape)), None
+
+
+def _compare(
+    job: _Job, image: np.ndarray, runs: Sequence[ProgramRun], index: int
+) -> tuple[np.ndarray, int, list[Difference]]:
+    """(the network's output, accumulator overflows, differences) of one image."""
     expected: dict[str, np.ndarray] = {job.layers[0].inputs[0]: image[None].astype(np.int64)}
-    differences = []
+    differences: list[Difference] = []
+    total_overflows = 0
     for layer, tiling, program, run, cycles in zip(
         job.layers, job.tilings, job.network.programs, runs, job.simulated, strict=True
     ):
         residual = expected[layer.inputs[1]] if layer.residual else None
         y, n_overflows = run_layer(layer, expected[layer.inputs[0]], residual, arithmetic(job.design, tiling.blocks))
         expected[layer.output] = y
+        total_overflows += n_overflows
         rtl = read_output(job.design, layer, program, run.memory)
         where = f"image {index}, {layer.name}"
         if not np.array_equal(rtl, y):
@@ -130,4 +157,4 @@ def _compare(job: _Job, image: np.ndarray, runs: Sequence[ProgramRun], index: in
         ):
             if wanted != got:
                 differences.append(Difference(what=what, expected=wanted, rtl=got, where=where))
-    return int(rtl.reshape(-1).argmax()), differences
+    return expected[job.layers[-1].output], total_overflows, differences
