@@ -1,0 +1,1 @@
+"""Speed, measured, beside a peer where it installs: `python -m benchmarks`."""

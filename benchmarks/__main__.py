@@ -1,0 +1,8 @@
+"""`python -m benchmarks`: all benchmarks, one after another."""
+
+from __future__ import annotations
+
+from benchmarks import bench_simulator
+
+if __name__ == "__main__":
+    bench_simulator.main()
