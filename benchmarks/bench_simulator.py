@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 import venv
 from pathlib import Path
@@ -36,8 +35,8 @@ PEER_DATAFLOWS = {"ws": "weight_stationary", "os": "output_stationary", "is": "i
 WHY_THEY_DIFFER = """\
 Why the compute cycles differ (R x C array, M pixels, K products an output, N output channels):
 - WS, IS: SCALE-Sim loads, computes and drains every fold alone: M + 2R + C - 2 cycles (IS: N + 2R + C - 2). Here the
-  next fold's operand is loaded into shadow registers meanwhile, and folds follow without a gap: max(M, R) cycles each
-  (IS: max(N, C)).
+  next fold's operand follows the last pixels of the fold before through the array, so folds follow without a gap:
+  max(M, R) cycles each (IS: max(N, C)).
 - OS: SCALE-Sim takes K + R + C - 2 cycles a fold, in which the last sums leave before their last operands came. Here
   folds follow without a gap, K cycles each, and sums drain through a second register under the next fold.
 - A fold does not cross tiles: where a layer is cut into tiles of rows, each may end with a partly filled fold.
@@ -184,4 +183,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

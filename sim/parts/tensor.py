@@ -80,9 +80,8 @@ def _array(design: Design) -> tuple[Part, ...]:
         drain = Part(kind="register", count=n_pes, bits=total)
         choose = Part(kind="mux", count=n_pes, bits=total, other_bits=2)
         return (product, adder, moving, sums, drain, choose, *_overflow(design, n_pes, "macs"))
-    # The stationary operand has a shadow that is loaded during the fold before.
-    stationary = weight if design.dataflow == "weight_stationary" else operand
-    return (product, adder, moving, sums, Part(kind="register", count=n_pes, bits=stationary))
+    # Of the registers in `moving`, that of the stationary operand keeps it for a fold.
+    return product, adder, moving, sums
 
 
 def _overflow(design: Design, count: int, counter: str) -> tuple[Part, ...]:
@@ -99,9 +98,9 @@ def _skew(design: Design) -> tuple[Part, ...]:
     # A word that passes a triangle works each of its registers once.
     foot = Part(kind="register", count=col_triangle, bits=_sum_bits(design), operations={"acc_writes": col_triangle})
     into_rows, into_columns = {"act_reads": float(row_triangle)}, {"weight_reads": float(col_triangle)}
-    if design.dataflow == "input_stationary":  # activations are loaded into a whole column at once
-        into_rows = {"weight_reads": float(row_triangle)}
-        return Part(kind="register", count=row_triangle, bits=design.weight_bits, operations=into_rows), foot
+    if design.dataflow == "input_stationary":  # both words have a lane for each row
+        into_columns = {"weight_reads": float(row_triangle)}
+        col_triangle = row_triangle
     return (
         Part(kind="register", count=row_triangle, bits=_operand_bits(design), operations=into_rows),
         Part(kind="register", count=col_triangle, bits=design.weight_bits, operations=into_columns),
