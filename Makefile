@@ -25,7 +25,8 @@ setup: .venv/.ready
 
 demo: setup
 	@echo "[demo] sweep designs/tensor.yaml on digits_cnn (results: $(DEMO)/results.sqlite; a second run reads them)"
-	@.venv/bin/lockstep sweep designs/tensor.yaml --workload digits_cnn --store $(DEMO)/results.sqlite --report $(DEMO)
+	@.venv/bin/lockstep sweep designs/tensor.yaml --workload digits_cnn --set act_bits=8 --set weight_bits=8 \
+		--store $(DEMO)/results.sqlite --report $(DEMO)
 	@echo "[demo] open $(CURDIR)/$(DEMO)/index.html"
 
 test: lint

@@ -12,7 +12,17 @@ from typing import Any
 from designs.errors import InputError
 from designs.spelling import nearest, shown
 
-METRICS = ("latency_ns", "area_um2", "energy_pj", "cycles", "edp_pj_ns", "utilization", "roofline_cycles")
+METRICS = (
+    "latency_ns",
+    "area_um2",
+    "energy_pj",
+    "cycles",
+    "edp_pj_ns",
+    "utilization",
+    "roofline_cycles",
+    "accuracy",
+    "overflows",
+)
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from designs import families, technology
 from designs.space import Point
-from sim import cost
+from sim import accuracy, cost
 from sim.inventory import Inventory
 from sim.run import LayerRun, Run
 from workloads.layer import Layer
@@ -89,9 +89,20 @@ def evaluate(
         "seed": None,
     }
     return [
-        head | {"point": dict(point)} | _numbers(design, run, module.inventory(design), scaling)
+        head
+        | {"point": dict(point)}
+        | _numbers(design, run, module.inventory(design), scaling)
+        | _accuracy(module, design, run, workload)
         for point, design, run in zip(points, designs, runs, strict=True)
     ]
+
+
+def _accuracy(module: ModuleType, design: Any, run: Run, workload: Workload) -> Row:
+    """What the workload answers in the machine's arithmetic, where it has labelled images."""
+    if run.failure is not None or not accuracy.has_labels(workload):
+        return {"accuracy": None, "overflows": None}
+    measured = accuracy.measure(workload, module.arithmetics(design, run))
+    return {"accuracy": measured.accuracy, "overflows": measured.overflows}
 
 
 def _numbers(design: Any, run: Run, inventory: Inventory, scaling: technology.Scaling) -> Row:

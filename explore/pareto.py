@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-MAXIMIZED = frozenset({"utilization"})  # metrics of which more is better: compared with their sign turned
+MAXIMIZED = frozenset({"utilization", "accuracy"})  # metrics of which more is better: compared with their sign turned
 
 Row = Mapping[str, Any]
 

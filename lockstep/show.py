@@ -30,6 +30,7 @@ def simulation(row: Mapping[str, Any]) -> str:
         ("cycles", f"{row['cycles']:,} (roofline bound {row['roofline_cycles']:,})"),
         ("latency", quantity(row["latency_ns"], "ns")),
         ("utilization", percent(row["utilization"])),
+        *_answers(row),
         ("area", f"{quantity(row['area_um2'], 'um2')}: {_largest(row['area_breakdown_um2'], 'um2')}"),
         ("energy", f"{quantity(row['energy_pj'], 'pj')}: {_largest(row['energy_breakdown_pj'], 'pj')}"),
     ]
@@ -41,6 +42,13 @@ def simulation(row: Mapping[str, Any]) -> str:
             "\n".join(f"{name:<12} {text}" for name, text in totals),
         )
     )
+
+
+def _answers(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the network answers on the machine, where its images have labels."""
+    if row["accuracy"] is None:
+        return []
+    return [("accuracy", f"{row['accuracy']:.2%} of the test images, {row['overflows']:,} accumulator overflows")]
 
 
 def swept(space: Space, workload: str, found: SweepResult, store: Path, page: Path | None) -> str:

@@ -75,8 +75,8 @@ def conv_accumulated(
     n_overflows = _add_in_order(
         acc,
         risky,
-        np.ascontiguousarray(padded, np.int64),
-        np.ascontiguousarray(weights, np.int64),
+        np.ascontiguousarray(padded.transpose(0, 2, 3, 1), np.int64),  # channels are read one after the other
+        np.ascontiguousarray(weights.transpose(0, 2, 3, 1), np.int64),
         strides[0],
         strides[1],
         groups,
@@ -107,11 +107,12 @@ def _add_in_order(  # type: ignore[no-untyped-def]
 ):
     """Overwrite the risky entries of acc with what the accumulator holds; answer the overflows counted.
 
-    Products with zero weights (other groups) or padding are 0 and never overflow, so whole other groups are left out;
-    blocks and tiles are those of the whole input all the same.
+    x is (N, H, W, C) and padded, weights are (M, kernel_h, kernel_w, C // groups). Products with zero weights (other
+    groups) or padding are 0 and never overflow, so whole other groups are left out; blocks and tiles are those of the
+    whole input all the same.
     """
     n, m, out_h, out_w = acc.shape
-    depth, kernel_h, kernel_w = weights.shape[1:]
+    kernel_h, kernel_w, depth = weights.shape[1:]
     n_overflows = 0
     for image in range(n):
         for channel in range(m):
@@ -136,8 +137,8 @@ def _add_in_order(  # type: ignore[no-untyped-def]
                                 total = np.int64(0)
                                 for i in range(low, high):
                                     product = (
-                                        x[image, i, oy * stride_h + r, ox * stride_w + c]
-                                        * weights[channel, i - first, r, c]
+                                        x[image, oy * stride_h + r, ox * stride_w + c, i]
+                                        * weights[channel, r, c, i - first]
                                     )
                                     if by_product:
                                         register, over = _fit(register + product, bits, saturate)

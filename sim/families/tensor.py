@@ -15,7 +15,7 @@ from sim.kernels.tensor.program import run_program as _run_program
 from sim.kernels.tensor.search import run_batch
 from sim.parts.tensor import tensor_inventory
 from sim.run import LayerRun, Run
-from workloads.layer import Layer
+from workloads.layer import Arithmetic, Layer
 from workloads.mapping.numbers import arithmetic
 from workloads.mapping.program import LayerConfig, Program
 from workloads.mapping.tensor import Tiling, build_program, refusal
@@ -94,6 +94,11 @@ def run_with_numbers(
     y, n_overflows = run_reference(layer, x, residual, arithmetic(design, tiling.blocks))
     counted = {**run.activity, "overflows": n_overflows}
     return y, LayerRun(**{**vars(run), "activity": counted, "repeat": layer.repeat, "tiling": tiling})
+
+
+def arithmetics(design: Design, run: Run) -> tuple[Arithmetic, ...]:
+    """How each layer of a run adds and rounds."""
+    return tuple(arithmetic(design, layer.tiling.blocks if layer.tiling else 1) for layer in run.layers)
 
 
 def timeline(design: Design, layer: Layer, tiling: Tiling | None = None) -> list[dict[str, Any]]:

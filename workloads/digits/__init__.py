@@ -5,9 +5,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
+
 import numpy as np
 
+from workloads.layer import Layer
 
+
+@cache
 def digits_split() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """(train images, test images, train labels, test labels): 1347 and 450 images (n, 1, 8, 8) int64, pixels 0 to 16.
 
@@ -20,3 +26,14 @@ def digits_split() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     digits = load_digits()
     images = digits.images.astype(np.int64)[:, None]
     return tuple(train_test_split(images, digits.target, random_state=0, test_size=0.25, stratify=digits.target))
+
+
+def labelled_images(layers: Sequence[Layer]) -> tuple[np.ndarray, np.ndarray] | None:
+    """(images (n, 1, 8, 8), labels) of the test set where `layers` read digits and give ten outputs, else None."""
+    first, last = layers[0], layers[-1]
+    reads_digits = (first.n_images, first.in_channels, first.in_h, first.in_w) == (1, 1, 8, 8)
+    answers = last.out_channels * last.out_h * last.out_w
+    if not reads_digits or answers != 10 or first.numbers is None or first.numbers.in_high < 16:
+        return None
+    _, images, _, labels = digits_split()
+    return images, labels

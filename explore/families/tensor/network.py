@@ -16,7 +16,7 @@ from explore.verify import Difference, NetworkResult
 from hw.bench.simulator import SimulatorName
 from hw.bench.tensor import ProgramRun, run_programs, tensor_verilog
 from sim.families.tensor import simulate
-from workloads.digits import digits_split
+from workloads.digits import labelled_images
 from workloads.layer import Layer
 from workloads.load import Workload
 from workloads.mapping.memory import read_output
@@ -77,7 +77,7 @@ def verify_network(
             progress(len(batch), len(images))
     return NetworkResult(
         workload=workload.name,
-        n_images=len(images),
+        n_images=len(labels),
         n_layers=len(job.layers),
         labels=tuple(labels),
         expected_labels=tuple(expected_labels),
@@ -121,13 +121,13 @@ def _run(job: _Job, batch: np.ndarray, *, simulator: Engine, verilog: str, work_
 
 def _images(workload: Workload, n_images: int) -> tuple[np.ndarray, tuple[int, ...] | None]:
     """Stored inputs (n, channels, h, w), and their labels where they have any."""
+    labelled = labelled_images(workload.layers)
+    if labelled is not None:
+        images, labels = labelled
+        return images[:n_images], tuple(int(label) for label in labels[:n_images])
     first = workload.layers[0]
     shape = (first.in_channels, first.in_h, first.in_w)
     assert first.numbers is not None
-    if shape == (1, 8, 8) and first.numbers.in_high >= 16:
-        _, images, _, labels = digits_split()
-        n_images = min(n_images, len(images))
-        return images[:n_images], tuple(int(label) for label in labels[:n_images])
     rng = np.random.default_rng(0)
     return rng.integers(first.numbers.in_low, first.numbers.in_high + 1, (n_images, *shape)), None
 
