@@ -43,9 +43,7 @@ def measure(workload: Workload, arithmetics: Sequence[Arithmetic]) -> Accuracy:
     overflows = 0
     for index, (layer, arithmetic) in enumerate(zip(layers, arithmetics, strict=True)):
         inputs = tuple(values[name] for name in layer.inputs)
-        values[layer.output], of_layer = _run(
-            _Keyed(workload.digest, workload), index, inputs, _plain(layer, arithmetic)
-        )
+        values[layer.output], of_layer = _run(keyed, index, inputs, _plain(layer, arithmetic))
         overflows += of_layer
     answers = _KEPT[values[layers[-1].output]].reshape(len(images), -1).argmax(axis=1)
     return Accuracy(accuracy=float(np.mean(answers == labels)), overflows=overflows, n_images=len(images))
