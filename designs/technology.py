@@ -18,9 +18,24 @@ from designs.spelling import shown
 
 Scaling: TypeAlias = Literal["stillmaker_baas", "whole_operation"]
 
+Logic: TypeAlias = Literal["fitted", "literature"]
+
 FOLDER = Path(__file__).parent / "technology"
-LOGIC_KINDS = ("multiplier", "adder", "register", "mux", "shifter", "comparator", "gates")
-FEATURES = ("constant", "bits", "other_bits", "product", "sum", "ways", "levels")
+LOGIC_KINDS = (
+    "multiplier",
+    "adder",
+    "incrementer",
+    "register",
+    "cleared_register",
+    "enabled_register",
+    "counter",
+    "mux",
+    "shifter",
+    "comparator",
+    "gate",
+    "gates",
+)
+FEATURES = ("constant", "bits", "other_bits", "product", "sum", "square", "ways", "levels")
 
 
 @dataclass(frozen=True)
@@ -42,6 +57,7 @@ class Technology:
 
     node_nm: int
     scaling: Scaling
+    logic: Logic  # where `nand2` comes from
     nand2_um2: float
     nand2_leakage_nw: float
     nand2: Mapping[str, Mapping[str, float]]
@@ -60,17 +76,30 @@ class _Node:
     energy: float
 
 
-def load_technology(node_nm: int, *, scaling: Scaling = "stillmaker_baas", dram: str | None = None) -> Technology:
+@dataclass(frozen=True, kw_only=True)
+class AreaErrors:
+    """How far the fitted area model is off yosys: |model / synthesized - 1| over whole designs, memories apart."""
+
+    n_points: int
+    median: float
+    percentile_90: float
+    worst: float
+
+
+def load_technology(
+    node_nm: int, *, scaling: Scaling = "stillmaker_baas", dram: str | None = None, logic: Logic = "fitted"
+) -> Technology:
     """Prices at a node; `dram` is a kind of dram.yaml, its default where None.
 
     `stillmaker_baas` scales gates (Stillmaker and Baas, Integration 2017); `whole_operation` takes for energies the
-    far smaller gain that TPUv4i (ISCA 2021) reports, at 45 and 7 nm only. InputError where no table knows the choice.
+    far smaller gain that TPUv4i (ISCA 2021) reports, at 45 and 7 nm only. `logic` says whether NAND2 equivalents
+    of parts are those fitted to our own synthesis (logic_fitted.yaml) or the literature's (logic.yaml). InputError where no table knows the choice.
     """
-    return _technology(node_nm, scaling, dram)
+    return _technology(node_nm, scaling, dram, logic)
 
 
 @cache
-def _technology(node_nm: int, scaling: Scaling, dram: str | None) -> Technology:
+def _technology(node_nm: int, scaling: Scaling, dram: str | None, chosen: Logic) -> Technology:
     node = _scaled(node_nm)
     logic = _table("logic")
     arithmetic_energy = node.energy if scaling == "stillmaker_baas" else _whole_operation(node_nm, "arithmetic_energy")
@@ -79,9 +108,11 @@ def _technology(node_nm: int, scaling: Scaling, dram: str | None) -> Technology:
     return Technology(
         node_nm=node_nm,
         scaling=scaling,
+        logic=chosen,
         nand2_um2=_number(logic, "nand2_um2", "value") * node.area,
         nand2_leakage_nw=_number(logic, "nand2_leakage_nw", "value") * node.area,
-        nand2={part: _coefficients(logic, part, "nand2", 1.0) for part in LOGIC_KINDS},
+        nand2={part: _coefficients(logic, part, "nand2", 1.0) for part in LOGIC_KINDS}
+        | (_fitted() if chosen == "fitted" else {}),
         logic_pj={part: _coefficients(logic, part, "pj", arithmetic_energy) for part in LOGIC_KINDS},
         sram_read_pj=sram["read_pj"],
         sram_write_pj=sram["write_pj"],
@@ -90,6 +121,35 @@ def _technology(node_nm: int, scaling: Scaling, dram: str | None) -> Technology:
         dram_kind=kind,
         dram_pj_per_bit=pj_per_bit,
     )
+
+
+@cache
+def area_errors(points: str = "held_out") -> AreaErrors:
+    """Errors of the fitted coefficients on the points they were fitted to (`fit`) or on others (`held_out`).
+
+    `held_out_output_stationary` and so on are those of one dataflow.
+    """
+    table, keys = _table("logic_fitted"), ("errors", points)
+    return AreaErrors(
+        n_points=int(_number(table, *keys, "n_points")),
+        median=_number(table, *keys, "median"),
+        percentile_90=_number(table, *keys, "percentile_90"),
+        worst=_number(table, *keys, "worst"),
+    )
+
+
+@cache
+def fitted_source() -> str:
+    """What the fitted coefficients come from: command, seed, number of points, tool."""
+    found = _table("logic_fitted").entries["source"]
+    assert isinstance(found, yaml_strict.Scalar)
+    return str(found.value)
+
+
+def _fitted() -> dict[str, dict[str, float]]:
+    table = _table("logic_fitted")
+    kinds = [kind for kind in LOGIC_KINDS if kind in table.entries]
+    return {kind: _features(table, kind, kind, 1.0) for kind in kinds}
 
 
 @cache
@@ -183,9 +243,13 @@ def _dram(kind: str | None) -> tuple[str, float]:
 def _coefficients(logic: yaml_strict.Mapping, part: str, key: str, factor: float) -> dict[str, float]:
     entry = logic.entries[part]
     assert isinstance(entry, yaml_strict.Mapping)
-    table = entry.entries[key]
+    return _features(entry, key, f"{part} {key}", factor)
+
+
+def _features(parent: yaml_strict.Mapping, key: str, what: str, factor: float) -> dict[str, float]:
+    table = parent.entries[key]
     assert isinstance(table, yaml_strict.Mapping)
-    table.expect_keys(FEATURES, f"{part} {key}")
+    table.expect_keys(FEATURES, what)
     return {feature: _number(table, feature) * factor for feature in table.entries}
 
 

@@ -69,6 +69,9 @@ _LIBERTY = "dfflibmap -liberty cells.lib\nabc -liberty cells.lib -script abc.scr
 # Rewriting, then mapping for area. The stock script's SAT sweeping takes minutes on a single wide multiplier.
 _ABC = "strash\ndc2\nmap -a\n"
 
+# A memory's power-up words, one a line. Zeros change no circuit, and a deep scratchpad has more of them than all else.
+_ZEROED_WORD = re.compile(r"^ +\w+\[\d+\] = \d+'h0+;\n", re.MULTILINE)
+
 
 class SynthesisError(RuntimeError):
     """Yosys failed on generated RTL, or left cells that no table prices: a fault of Lockstep."""
@@ -146,7 +149,7 @@ def synthesize(
         raise InputError(f"liberty: wanted target gates beside a liberty file, got target {target}")
     with tempfile.TemporaryDirectory(prefix="lockstep_synthesis_") as name:
         folder = Path(name)
-        (folder / "design.v").write_text(verilog)
+        (folder / "design.v").write_text(_ZEROED_WORD.sub("", verilog))
         if liberty is not None:
             _copy_liberty(liberty, folder / "cells.lib")
         run_yosys(_script(top, target=target, liberty=liberty is not None, flatten=flatten), folder, liberty)

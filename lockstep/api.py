@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from explore.store import Store
     from explore.sweep import SweepResult
     from explore.verify import NetworkResult, Verification
+    from hw.synthesis import Synthesis
     from workloads.load import Workload
 
 Row: TypeAlias = dict[str, Any]
@@ -175,7 +176,9 @@ def synth(
     """Synthesize one point with yosys and set it beside the area model: `model`, `synthesized`, `error`.
 
     `error` is model / synthesized - 1, for each quantity that both tell: NAND2 equivalents of the logic (`logic_um2`
-    with a liberty file) and memory bits; empty for FPGA targets, which the model does not price.
+    with a liberty file) and memory bits; empty for FPGA targets, which the model does not price. With the target gates
+    each of the three also has `slices`: the same for each slice of the machine's logic, in NAND2 or um2. `coefficients`
+    names what the model's numbers come from and how far they are off elsewhere.
     """
     from hw.synthesis import synthesize
 
@@ -194,15 +197,56 @@ def synth(
         "brams": found.brams,
     }
     synthesized = {name: value for name, value in counted.items() if value is not None}
-    return {
+    answer = {
         "family": chosen.family,
         "point": point,
         "target": target,
         "tool": found.tool,
+        "coefficients": _coefficients(),
         "model": model,
         "synthesized": synthesized,
         "error": {name: model[name] / synthesized[name] - 1 for name in model if synthesized.get(name)},
     }
+    if target == "gates":
+        _add_slices(answer, chosen, found)
+    return answer
+
+
+def _coefficients() -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from designs.technology import area_errors, fitted_source
+
+    return {"logic": "fitted", "source": fitted_source(), "held_out": asdict(area_errors())}
+
+
+def _add_slices(answer: dict[str, Any], space: Space, found: Synthesis) -> None:
+    """Logic by slice of the inventory, where the family says which circuit belongs to which slice."""
+    folder = f"explore.families.{space.family}"
+    try:
+        slices = importlib.import_module(f"{folder}.slices")
+    except ModuleNotFoundError as error:
+        if error.name not in (folder, f"{folder}.slices"):
+            raise
+        return
+    from designs.technology import load_technology
+    from explore.evaluate import simulator
+    from sim.cost import nand2_equivalents
+
+    design = space.design(answer["point"])
+    technology = load_technology(design.node_nm)
+    in_um2 = found.area_um2 is not None
+    synthesized = slices.by_slice(
+        {name: m.count * ((m.area_um2 if in_um2 else m.gate_equivalents) or 0.0) for name, m in found.modules.items()}
+    )
+    unit = technology.nand2_um2 if in_um2 else 1.0
+    model = {
+        name: unit * sum(p.count * nand2_equivalents(p, technology) for p in parts if p.kind not in ("sram", "dram"))
+        for name, parts in simulator(space.family).inventory(design).items()
+    }
+    answer["model"]["slices"] = {name: model.get(name, 0.0) for name in synthesized}
+    answer["synthesized"]["slices"] = synthesized
+    answer["error"]["slices"] = {name: model.get(name, 0.0) / size - 1 for name, size in synthesized.items()}
 
 
 def trace(file: str | Path, output: str | Path, *, bind: Mapping[str, int] | None = None) -> dict[str, Any]:

@@ -132,13 +132,28 @@ def network_verification(found: NetworkResult) -> str:
 
 def synthesis(found: Mapping[str, Any]) -> str:
     """Model beside synthesis."""
-    both = [name for name in found["model"] if name in found["synthesized"]]
+    both = [name for name in found["model"] if name in found["synthesized"] and name != "slices"]
     lines = [f"{found['family']} with {found['tool']}, target {found['target']}", ""]
     if both:
         model, synthesized = ({name: found[side][name] for name in both} for side in ("model", "synthesized"))
-        lines += [synthesis_table(model, synthesized, "").console(), ""]
-    rest = {name: value for name, value in found["synthesized"].items() if name not in both}
+        lines += [*(f"{name}: {_beside(model[name], synthesized[name])}" for name in both), ""]
+    if "slices" in found["model"]:
+        unit = "um2" if "logic_um2" in found["synthesized"] else "NAND2"
+        lines += [synthesis_table(found["model"]["slices"], found["synthesized"]["slices"], unit).console(), ""]
+    if both:
+        judged = found["coefficients"]["held_out"]
+        lines += [
+            f"model: {found['coefficients']['logic']} coefficients ({found['coefficients']['source']})",
+            f"on {judged['n_points']} held-out points of the tensor machine: median error {judged['median']:.1%}, worst {judged['worst']:.1%}",
+            "",
+        ]
+    rest = {name: value for name, value in found["synthesized"].items() if name not in both and name != "slices"}
     return "\n".join(lines + [f"{name}: {value:,}" for name, value in rest.items()])
+
+
+def _beside(model: float, synthesized: float) -> str:
+    off = f", error {model / synthesized - 1:+.1%}" if synthesized else ""
+    return f"model {model:,.0f}, synthesized {synthesized:,.0f}{off}"
 
 
 def traced(found: Mapping[str, Any]) -> str:

@@ -118,6 +118,7 @@ def _render(
         sources=sources,
         certainties=_certainties(sources),
         technology_digest=technology.digest(),
+        area_errors=technology.area_errors(),
     )
 
 

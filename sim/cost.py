@@ -134,6 +134,8 @@ def _feature(part: Part, feature: str) -> float:
         return part.bits * part.other_bits
     if feature == "sum":
         return part.bits + part.other_bits
+    if feature == "square":
+        return min(part.bits, part.other_bits) ** 2
     if feature == "ways":
         return part.bits * (part.other_bits - 1)
     if feature == "levels":

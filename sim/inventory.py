@@ -15,7 +15,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["multiplier", "adder", "register", "mux", "shifter", "comparator", "gates", "sram", "dram"]
+Kind = Literal[
+    "multiplier",
+    "adder",
+    "incrementer",
+    "register",
+    "cleared_register",
+    "enabled_register",
+    "counter",
+    "mux",
+    "shifter",
+    "comparator",
+    "gate",
+    "gates",
+    "sram",
+    "dram",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +39,9 @@ class Part:
 
     What the sizes mean, by kind:
     - multiplier: `bits` x `other_bits` -> full product.
-    - adder, register, comparator: `bits` wide.
+    - adder, incrementer, register, comparator, gate (two-input): `bits` wide.
+    - cleared_register, enabled_register: with a synchronous reset; with an enable (and a reset, if it has one).
+    - counter: a register with enable and reset, and what adds to it.
     - mux: `bits` wide, one of `other_bits` inputs.
     - shifter: `bits` wide, `other_bits` different shift distances.
     - gates: `bits` NAND2 equivalents each.

@@ -29,7 +29,7 @@ def test_smaller_nodes_are_smaller_and_thriftier() -> None:
 
 
 def test_the_anchor_is_the_published_45_nm_table() -> None:
-    prices = load_technology(45)
+    prices = load_technology(45, logic="literature")
     for kind, bits, pj, um2 in (
         ("adder", 8, 0.03, 36), ("adder", 32, 0.1, 137), ("multiplier", 8, 0.2, 282), ("multiplier", 32, 3.1, 3495),
     ):  # fmt: skip

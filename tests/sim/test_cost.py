@@ -13,7 +13,7 @@ from designs.technology import load_technology
 from sim.cost import CostError, area_um2, energy_pj, leakage_nw, logic_features, nand2_equivalents, unpriced_activity
 from sim.inventory import Part
 
-AT_45 = load_technology(45)
+AT_45 = load_technology(45, logic="literature")
 
 
 def nand2(**sizes: Any) -> float:
