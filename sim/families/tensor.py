@@ -18,7 +18,7 @@ from sim.run import LayerRun, Run
 from workloads.layer import Arithmetic, Layer
 from workloads.mapping.numbers import arithmetic
 from workloads.mapping.program import LayerConfig, Program
-from workloads.mapping.tensor import Tiling, build_program, refusal
+from workloads.mapping.tensor import Tiling, build_program, layer_refusal, refusal
 from workloads.reference import run_layer as run_reference
 
 MODEL_VERSION = "1"  # bump by hand when the meaning of a row changes; explore adds a hash of the sources
@@ -44,6 +44,9 @@ def simulate(
     pinned: list[Tiling | None] = list(tilings) if tilings is not None else [None] * len(layers)
     if len(pinned) != len(layers):
         raise InputError(f"tilings: wanted one for each of {len(layers)} layers, got {len(pinned)}; None means search")
+    for layer in layers:
+        if problem := layer_refusal(layer):
+            return [Run(failure=problem)] * len(designs)
     numbers = np.array([layer_numbers(layer) for layer in layers], dtype=np.int64).reshape(len(layers), c.N_LAYER)
     tiling_numbers = np.array([_tiling_numbers(t) for t in pinned], dtype=np.int64).reshape(len(layers), 4)
     cycles, phases, activity, chosen, _ = run_batch(

@@ -18,6 +18,7 @@ from workloads.mapping.program import LayerConfig, OutputField, Program, TileFie
 Order = Literal["rows_outer", "channels_outer"]
 MOST_TILES = 65535  # what the machine's counters hold
 MOST_IN_A_TILE = 4095  # rows and blocks: 12-bit fields of a descriptor
+MOST_IN_A_KERNEL = 255  # kernel, stride, padding: 8-bit registers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +91,8 @@ def tile_words(design: Design, layer: Layer, tiling: Tiling) -> dict[str, tuple[
     cols = design.array_cols
     rows = min(tiling.rows, layer.out_h)
     blocks = min(tiling.blocks, shape.group_blocks)
-    act_rows = min((rows - 1) * layer.stride_h + layer.kernel_h, layer.in_h)
     pixels = rows * layer.out_w
-    needs = {"act_scratchpad_bytes": (act_rows * blocks * layer.in_w, design.act_words)}
+    needs = {"act_scratchpad_bytes": (_act_rows(layer, rows) * blocks * layer.in_w, design.act_words)}
     if layer.kind == "max_pool":
         return needs | {"acc_scratchpad_bytes": (blocks * pixels, design.out_words)}
     channels = min(tiling.channels, shape.group_channels)
@@ -115,9 +115,27 @@ def tile_words(design: Design, layer: Layer, tiling: Tiling) -> dict[str, tuple[
     }
 
 
+def _act_rows(layer: Layer, rows: int) -> int:
+    """Input rows that the largest tile of `rows` output rows reads."""
+    return min((rows - 1) * layer.stride_h + layer.kernel_h, layer.in_h)
+
+
+def layer_refusal(layer: Layer) -> str | None:
+    """Why no tensor machine runs `layer`, whatever its size; None where its shape is no obstacle."""
+    if layer.in_w > MOST_IN_A_TILE or layer.out_w > MOST_IN_A_TILE:
+        return f"{layer.name}: wanted lines of at most {MOST_IN_A_TILE} pixels, got {max(layer.in_w, layer.out_w)}"
+    window = max(
+        layer.kernel_h, layer.kernel_w, layer.stride_h, layer.stride_w, abs(layer.pad_left), abs(layer.pad_top)
+    )
+    if window > MOST_IN_A_KERNEL:
+        return f"{layer.name}: wanted kernel, stride and padding of at most {MOST_IN_A_KERNEL}, got {window}"
+    return None
+
+
 def fits(design: Design, layer: Layer, tiling: Tiling) -> bool:
     """Whether the tiles of `tiling` fit the machine's memories, descriptors and counters."""
-    if min(tiling.rows, layer.out_h) > MOST_IN_A_TILE or min(tiling.blocks, layer.in_channels) > MOST_IN_A_TILE:
+    rows, blocks = min(tiling.rows, layer.out_h), min(tiling.blocks, geometry(design, layer, tiling).group_blocks)
+    if max(rows, blocks, _act_rows(layer, rows)) > MOST_IN_A_TILE:
         return False
     if any(needed > available for needed, available in tile_words(design, layer, tiling).values()):
         return False
@@ -153,8 +171,8 @@ def refusal(design: Design, layer: Layer, tiling: Tiling | None = None) -> str |
         return f"{layer.name}: tiling channels: wanted a multiple of {design.channel_unit}, got {tiling.channels}"
     if tiling.rows < 1 or tiling.blocks < 1:
         return f"{layer.name}: tiling: wanted at least 1 row and 1 block, got {tiling.rows} and {tiling.blocks}"
-    if layer.in_w > MOST_IN_A_TILE or layer.out_w > MOST_IN_A_TILE:
-        return f"{layer.name}: wanted lines of at most {MOST_IN_A_TILE} pixels, got {max(layer.in_w, layer.out_w)}"
+    if problem := layer_refusal(layer):
+        return problem
     for memory, (needed, available) in tile_words(design, layer, tiling).items():
         if needed > available:
             return f"{layer.name}: {memory}: a tile needs {needed} words, a buffer has {available}; enlarge it"

@@ -50,7 +50,7 @@ def balanced_cuts(size: int, most: int, values: np.ndarray) -> int:
 def fits(design: np.ndarray, job: np.ndarray, rows: np.ndarray, tile_blocks: int, tile_channels: int) -> bool:
     """Whether the largest tile fits memories and descriptors: the rule of workloads.mapping.tensor.fits."""
     blocks = min(tile_blocks, job[c.J_GROUP_BLOCKS])
-    if rows[c.R_TILE_ROWS] > c.MOST_IN_A_TILE or blocks > c.MOST_IN_A_TILE:
+    if max(rows[c.R_TILE_ROWS], rows[c.R_MOST_ACT_ROWS], blocks) > c.MOST_IN_A_TILE:
         return False
     if job[c.J_IN_W] > c.MOST_IN_A_TILE or job[c.J_OUT_W] > c.MOST_IN_A_TILE:
         return False

@@ -12,7 +12,7 @@ from designs.errors import InputError
 from designs.families.tensor import Design
 from workloads.layer import Layer
 from workloads.mapping.program import OutputField, TileField
-from workloads.mapping.tensor import Tiling, build_program, count_tiles, fits, geometry, refusal, steps
+from workloads.mapping.tensor import Tiling, build_program, count_tiles, fits, geometry, layer_refusal, refusal, steps
 
 DESIGN = Design(array_rows=4, array_cols=8, dataflow="weight_stationary", dram_burst_bytes=64)
 CONV = Layer(
@@ -146,3 +146,11 @@ def test_what_does_not_fit_says_what_is_missing(change: dict[str, int], problem:
 
 def test_channels_of_a_tile_are_whole_units() -> None:
     assert "wanted a multiple of 8, got 12" in str(refusal(DESIGN, CONV, Tiling(rows=1, blocks=1, channels=12)))
+
+
+def test_what_no_machine_runs_says_why() -> None:
+    assert layer_refusal(CONV) is None
+    assert layer_refusal(replace(CONV, kernel_h=300)) == "conv: wanted kernel, stride and padding of at most 255, got 300"
+    assert layer_refusal(replace(CONV, in_w=5000)) == "conv: wanted lines of at most 4095 pixels, got 5000"
+    tall = replace(CONV, in_h=20_000, out_h=10_000, in_w=1, out_w=1, in_channels=1)
+    assert not fits(replace(DESIGN, act_scratchpad_bytes=1 << 20), tall, Tiling(rows=4000, blocks=1, channels=8))
