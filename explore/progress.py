@@ -57,8 +57,15 @@ class _Lines:
 
     def _say(self) -> None:
         self._said = time.monotonic()
-        rate = f" ({self._n_new / max(self._said - self._began, 1e-9):.0f}/s)" if self._n_new else ""
+        rate = f" ({_rate(self._n_new, self._said - self._began)})" if self._n_new else ""
         print(f"{self._title}: {self._n_done} of {self._n_total}{rate}", file=sys.stderr, flush=True)
+
+
+def _rate(n_done: int, seconds: float) -> str:
+    """`312/s`, or `8.4 s each` where one takes longer than a second."""
+    if seconds <= n_done:
+        return f"{n_done / max(seconds, 1e-9):.0f}/s"
+    return f"{seconds / n_done:.1f} s each"
 
 
 @contextmanager
@@ -70,7 +77,7 @@ def _bar(title: str, n_total: int, n_done: int) -> Iterator[Progress]:
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
-        progress.TextColumn("{task.fields[rate]}/s"),
+        progress.TextColumn("{task.fields[rate]}"),
         progress.TimeRemainingColumn(),
     )
     # Drawn at each advance, not by a thread of its own: the sweep may still fork its workers.
@@ -86,5 +93,5 @@ class _Bar:
 
     def advance(self, n: int) -> None:
         self._n_new += n
-        rate = self._n_new / max(time.monotonic() - self._began, 1e-9)
-        self._drawn.update(self._task, advance=n, rate=f"{rate:.0f}", refresh=True)
+        rate = _rate(self._n_new, time.monotonic() - self._began) if self._n_new else "-"
+        self._drawn.update(self._task, advance=n, rate=rate, refresh=True)

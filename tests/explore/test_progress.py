@@ -48,3 +48,8 @@ def test_a_bar_on_a_terminal_without_a_thread_of_its_own(monkeypatch: pytest.Mon
 def test_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown(Terminal(), monkeypatch, wanted=False) == ""
     assert shown(Terminal(), monkeypatch, n_done=10) == ""
+
+
+def test_slow_work_is_told_in_seconds_each() -> None:
+    assert progress._rate(312, 1.0) == "312/s"
+    assert progress._rate(2, 16.8) == "8.4 s each"
