@@ -35,7 +35,7 @@ LOGIC_KINDS = (
     "gate",
     "gates",
 )
-FEATURES = ("constant", "bits", "other_bits", "product", "sum", "square", "ways", "levels")
+FEATURES = ("constant", "bits", "other_bits", "product", "sum", "square", "rows", "ways", "levels")
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,9 @@ def load_technology(
     """Prices at a node; `dram` is a kind of dram.yaml, its default where None.
 
     `stillmaker_baas` scales gates (Stillmaker and Baas, Integration 2017); `whole_operation` takes for energies the
-    far smaller gain that TPUv4i (ISCA 2021) reports, at 45 and 7 nm only. `logic` says whether NAND2 equivalents
-    of parts are those fitted to our own synthesis (logic_fitted.yaml) or the literature's (logic.yaml). InputError where no table knows the choice.
+    far smaller gain that TPUv4i (ISCA 2021) reports, at 45 and 7 nm only. `logic` says whether NAND2 equivalents of
+    parts are those fitted to our own synthesis (logic_fitted.yaml) or the literature's (logic.yaml). InputError where
+    no table knows the choice.
     """
     return _technology(node_nm, scaling, dram, logic)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ Coefficients = dict[str, dict[str, float]]
 
 # What each kind of part is fitted to. "gates" are NAND2 equivalents by definition and have nothing to fit.
 FITTED_FEATURES: dict[str, tuple[str, ...]] = {
-    "multiplier": ("product", "sum", "square"),
+    "multiplier": ("rows", "product", "square"),
     "adder": ("constant", "bits"),
     "incrementer": ("bits",),
     "register": ("bits",),
@@ -107,8 +107,6 @@ def _logic(inventory: Inventory) -> dict[str, tuple[Any, ...]]:
 
 def _all_features() -> Technology:
     """A technology in which each kind has the features that are fitted; their prices do not matter here."""
-    from dataclasses import replace
-
     return replace(
         load_technology(45, logic="literature"),
         nand2={kind: dict.fromkeys(features, 1.0) for kind, features in FITTED_FEATURES.items()},

@@ -25,7 +25,7 @@ from explore import area_coefficients
 from explore.area_coefficients import Errors, Measurement
 
 Role = Literal["fit", "held_out"]
-SEED, N_FIT, N_HELD_OUT = 1, 30, 15
+SEED, N_FIT, N_HELD_OUT = 1, 18, 15
 MEASUREMENTS, FITTED = FOLDER / "synthesized.json", FOLDER / "logic_fitted.yaml"
 _SIDES: dict[Role, tuple[int, ...]] = {"fit": (2, 3, 4, 6, 8), "held_out": (2, 3, 4, 6, 8, 12, 16)}
 
@@ -122,8 +122,8 @@ def fit_and_write(measurements: Mapping[str, Measurement], path: Path = FITTED) 
     literature = load_technology(45, logic="literature")
     technology = dataclasses.replace(literature, nand2={**literature.nand2, **coefficients})
     lines = [
-        "# NAND2 equivalents of logic parts, fitted to synthesis of the tensor machine's own RTL: coefficient x feature,",
-        "# features as in logic.yaml. Written by explore/area_fit.py from synthesized.json, which has every point.",
+        "# NAND2 equivalents of logic parts, fitted to synthesis of the tensor machine's own RTL: coefficient x",
+        "# feature, features as in logic.yaml. Written by explore/area_fit.py from synthesized.json, which has every point.",
         "certainty: fitted",
         f'source: "python -m explore.area_fit --fit, seed {SEED}, {len(chosen)} points, {", ".join(tools)}"',
     ]

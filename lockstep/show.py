@@ -144,7 +144,8 @@ def synthesis(found: Mapping[str, Any]) -> str:
         judged = found["coefficients"]["held_out"]
         lines += [
             f"model: {found['coefficients']['logic']} coefficients ({found['coefficients']['source']})",
-            f"on {judged['n_points']} held-out points of the tensor machine: median error {judged['median']:.1%}, worst {judged['worst']:.1%}",
+            f"on {judged['n_points']} held-out points of the tensor machine: "
+            f"median error {judged['median']:.1%}, worst {judged['worst']:.1%}",
             "",
         ]
     rest = {name: value for name, value in found["synthesized"].items() if name not in both and name != "slices"}
@@ -173,3 +174,13 @@ def _phases(phases: Mapping[str, int]) -> str:
 def _largest(breakdown: Mapping[str, float], unit: str, n: int = 4) -> str:
     order = sorted(breakdown.items(), key=lambda item: -item[1])[:n]
     return ", ".join(f"{name.replace('_', ' ')} {quantity(value, unit)}" for name, value in order)
+
+
+def limit_remark(limit: int | None, n_points: int) -> str:
+    """What a reader of a limited sweep's page must know; empty where all of the space's `n_points` were swept."""
+    if limit is None or limit >= n_points:
+        return ""
+    return (
+        f"Part of the space only: the sweep stopped after the first {limit:,} of {n_points:,} combinations (--limit), in "
+        "the order of the file. Its first axes were hardly explored, and its fronts are those of this part."
+    )

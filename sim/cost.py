@@ -136,6 +136,8 @@ def _feature(part: Part, feature: str) -> float:
         return part.bits + part.other_bits
     if feature == "square":
         return min(part.bits, part.other_bits) ** 2
+    if feature == "rows":
+        return max(part.bits, part.other_bits) * (min(part.bits, part.other_bits) - 1)
     if feature == "ways":
         return part.bits * (part.other_bits - 1)
     if feature == "levels":

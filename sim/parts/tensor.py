@@ -54,9 +54,9 @@ def _scratchpad(design: Design, words: int, bits: int, name: str) -> tuple[Part,
     n_banks = design.scratchpad_banks // design.n_buffers * design.n_buffers
     depth = words // (n_banks // design.n_buffers)
     addr, each = _bits(words), {f"{name}_reads": 1.0}
-    uses = {"reads": {f"{name}_reads": 1.0}, "writes": {f"{name}_writes": 1.0}}
+    reads, writes = {f"{name}_reads": 1.0}, {f"{name}_writes": 1.0}
     parts = [
-        Part(kind="sram", count=n_banks, bits=bits, words=depth, **uses),
+        Part(kind="sram", count=n_banks, bits=bits, words=depth, reads=reads, writes=writes),
         Part(kind="mux", count=n_banks, bits=_bits(depth), other_bits=2),
         Part(kind="enabled_register", bits=_bits(n_banks)),
         Part(kind="mux", bits=bits, other_bits=max(2, n_banks), operations=each),
@@ -64,20 +64,18 @@ def _scratchpad(design: Design, words: int, bits: int, name: str) -> tuple[Part,
     n_parts = n_banks // design.n_buffers
     if n_parts > 1:  # which bank an address lies in, and where
         parts += [
-            Part(kind="comparator", count=4 * (n_parts - 1) * design.n_buffers, bits=addr),
-            Part(kind="adder", count=n_banks - design.n_buffers, bits=_bits(depth)),
+            Part(kind="gate", count=4 * (n_parts - 1) * design.n_buffers, bits=addr),  # against constants
+            Part(kind="incrementer", count=n_banks - design.n_buffers, bits=_bits(depth)),
         ]
     return tuple(parts)
 
 
-def _buffers(
-    design: Design, words: int, bits: int, name: str, *, n_readers: int, n_writers: int
-) -> tuple[Part, ...]:
+def _buffers(design: Design, words: int, bits: int, name: str, *, n_readers: int, n_writers: int) -> tuple[Part, ...]:
     """Memories of one read and one write port, one a buffer, between clients of which one is active."""
     buffers, addr = design.n_buffers, _bits(words)
-    uses = {"reads": {f"{name}_reads": 1.0}, "writes": {f"{name}_writes": 1.0}}
+    reads, writes = {f"{name}_reads": 1.0}, {f"{name}_writes": 1.0}
     return (
-        Part(kind="sram", count=buffers, bits=bits, words=words, **uses),
+        Part(kind="sram", count=buffers, bits=bits, words=words, reads=reads, writes=writes),
         Part(kind="gate", count=buffers * n_writers, bits=bits, operations={f"{name}_writes": 1 / buffers}),
         Part(kind="gate", count=buffers * (2 * n_readers + 2 * n_writers - 2), bits=addr),
         Part(kind="gate", count=buffers * (n_readers + n_writers), bits=4),

@@ -71,10 +71,8 @@ def _products(design: Design) -> tuple[Part, ...]:
     n_pes, each, operand = design.array_rows * design.array_cols, {"macs": 1.0}, operand_bits(design)
     if design.weight_bits > 1:
         return (Part(kind="multiplier", count=n_pes, bits=operand, other_bits=design.weight_bits, operations=each),)
-    return (  # -1, 0 or +1: the operand, turned or not, or zero, and the carry of the negation
-        Part(kind="gate", count=3 * n_pes, bits=operand, operations=each),
-        Part(kind="adder", count=n_pes, bits=operand, operations=each),
-    )
+    # -1, 0 or +1: the operand, turned or not, or zero; the carry of the negation goes into the sum's adder.
+    return (Part(kind="gate", count=3 * n_pes, bits=operand, operations=each),)
 
 
 def overflow(design: Design, count: int, total_bits: int, counter: str) -> tuple[Part, ...]:
@@ -157,7 +155,7 @@ def datapath(design: Design) -> tuple[Part, ...]:
         parts += [
             Part(kind="cleared_register", bits=column_count),
             Part(kind="gate", bits=2 * cols),
-            Part(kind="comparator", count=cols, bits=column_count),
+            Part(kind="gate", count=cols, bits=column_count),  # against a constant
         ]
     if design.dataflow == "output_stationary":
         return (*parts, *_fold_queue(design, rows, weight_addr, acc_addr, column_count))
@@ -185,9 +183,7 @@ def fold_bits(design: Design) -> int:
     return _address_bits(design.acc_words) + max((design.array_rows - 1).bit_length(), 1) + 3
 
 
-def _fold_queue(
-    design: Design, rows: int, weight_addr: int, acc_addr: int, column_count: int
-) -> tuple[Part, ...]:
+def _fold_queue(design: Design, rows: int, weight_addr: int, acc_addr: int, column_count: int) -> tuple[Part, ...]:
     each, pointer = {"acc_writes": 1.0}, (fold_queue_words(design) - 1).bit_length()
     return (
         Part(kind="cleared_register", count=rows + 1, bits=5 + column_count),
@@ -203,7 +199,7 @@ def _fold_queue(
         Part(kind="enabled_register", count=2, bits=acc_addr),
         Part(kind="adder", count=2, bits=acc_addr),
         Part(kind="mux", bits=acc_addr, other_bits=2),
-        Part(kind="multiplier", bits=min(12, acc_addr), other_bits=min(12, acc_addr)),
+        product_of_counts(acc_addr, 12),
         Part(kind="cleared_register", bits=acc_addr),
     )
 
@@ -220,6 +216,12 @@ def accumulator_adders(design: Design) -> tuple[Part, ...]:
         Part(kind="adder", bits=cols),
         Part(kind="cleared_register", bits=cols.bit_length() + _address_bits(design.acc_words) + 4),
     )
+
+
+def product_of_counts(bits: int, other_bits: int) -> Part:
+    """The low `bits` bits of a product: what lies beyond them is not built."""
+    n_partial = sum(max(bits - i, 0) for i in range(other_bits))
+    return Part(kind="multiplier", bits=bits, other_bits=max(round(n_partial / bits), 1))
 
 
 def _address_bits(n_words: int) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from designs.families.tensor import Design
 from sim.inventory import Part
+from sim.parts.tensor_array import product_of_counts
 
 COUNTER_BITS = 16  # tiles, outputs and stores: at most 65535
 ADDRESS_BITS = 32
@@ -29,13 +31,13 @@ def addresses(design: Design) -> tuple[Part, ...]:
         Part(kind="adder", count=2, bits=_PIXEL_BITS, operations=each),
         Part(kind="mux", count=2, bits=_PIXEL_BITS, other_bits=3, operations=each),
         Part(kind="cleared_register", count=2, bits=_PIXEL_BITS, operations=each),
-        Part(kind="comparator", count=3, bits=COUNT_BITS, operations=each),
-        Part(kind="comparator", count=2, bits=8, operations=each),
+        Part(kind="gate", count=6, bits=COUNT_BITS, operations=each),  # the last of each
+        Part(kind="gate", count=4, bits=8, operations=each),
         Part(kind="comparator", count=2, bits=_PIXEL_BITS + 2, operations=each),
         Part(kind="adder", count=4, bits=_PIXEL_BITS + 2, operations=each),
         Part(kind="enabled_register", bits=addr),
         Part(kind="adder", count=3, bits=addr, operations=each),
-        Part(kind="multiplier", bits=addr, other_bits=min(COUNT_BITS, addr), operations=each),
+        replace(product_of_counts(addr, COUNT_BITS), operations=each),
     ]
     if design.dataflow == "output_stationary":  # where a pixel fold starts again
         parts += [Part(kind="enabled_register", bits=walkers), Part(kind="mux", bits=walkers, other_bits=2)]
@@ -52,7 +54,7 @@ def control(design: Design) -> tuple[Part, ...]:
         Part(kind="counter", count=6, bits=COUNTER_BITS),  # progress, tiles started
         Part(kind="comparator", count=4, bits=COUNTER_BITS),
         Part(kind="counter", count=7, bits=4),  # pointers of both rings: two writers, five readers
-        Part(kind="comparator", count=10, bits=4),
+        Part(kind="gate", count=20, bits=4),  # full, empty
         Part(kind="counter", bits=ACTIVITY_BITS),
         *(
             part
@@ -91,8 +93,8 @@ def dma(design: Design) -> tuple[Part, ...]:
     parts = [
         # Lines: row and block, three times.
         Part(kind="counter", count=6, bits=COUNT_BITS, operations=each),
-        Part(kind="comparator", count=6, bits=COUNT_BITS, operations=each),
-        Part(kind="adder", count=6, bits=COUNT_BITS, operations=each),
+        Part(kind="gate", count=12, bits=COUNT_BITS, operations=each),  # the last of each
+        Part(kind="incrementer", count=6, bits=COUNT_BITS, operations=each),
         # Addresses: two registers, two sums, twice.
         Part(kind="enabled_register", count=4, bits=ADDRESS_BITS, operations=each),
         Part(kind="adder", count=4, bits=ADDRESS_BITS, operations=each),
@@ -155,7 +157,7 @@ def _gearbox(
         Part(kind="cleared_register", bits=n_units),
         Part(kind="counter", bits=COUNT_BITS, operations=each),
         Part(kind="counter", bits=_BEATS_BITS, operations=each),
-        Part(kind="comparator", count=2, bits=(COUNT_BITS + _BEATS_BITS) // 2, operations=each),
+        Part(kind="gate", count=2, bits=COUNT_BITS + _BEATS_BITS, operations=each),  # the last word, the last beat
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from designs.families.tensor import Design
 from sim.inventory import Part
+from sim.parts.tensor_array import product_of_counts
 
 _BIAS_BITS, _SHIFT_BITS, _N_SHIFTS = 32, 6, 64
 
@@ -33,7 +34,8 @@ def _rounded_and_clipped(design: Design, lanes: int, wide: int, each: dict[str, 
         Part(kind="shifter", count=lanes, bits=wide, other_bits=_N_SHIFTS, operations=each),
         Part(kind="gate", count=lanes, bits=wide, operations=each),  # does it fit what is kept?
         Part(kind="gate", count=lanes, bits=2 * kept, operations=each),
-        Part(kind="adder", count=2 * lanes, bits=kept, operations=each),  # the half, the zero point
+        Part(kind="incrementer", count=lanes, bits=kept, operations=each),  # the half
+        Part(kind="adder", count=lanes, bits=kept, operations=each),  # the zero point
         Part(kind="comparator", count=2 * lanes, bits=kept + 1, operations=each),
         Part(kind="mux", count=lanes, bits=design.act_bits + 2, other_bits=3, operations=each),
     )
@@ -73,7 +75,7 @@ def output_path(design: Design) -> tuple[Part, ...]:
     parts = [
         # Steps: block, pixel (or row and column), slice; addresses in, parameters, out.
         Part(kind="counter", bits=12, operations=each),
-        Part(kind="comparator", count=2, bits=12),
+        Part(kind="gate", count=4, bits=12),  # the last row, the last block
         Part(kind="counter", bits=param, operations=each),
         Part(kind="counter", bits=acc, operations=each),
         Part(kind="counter", bits=out, operations=each),
@@ -84,7 +86,7 @@ def output_path(design: Design) -> tuple[Part, ...]:
         # What is known of a step, as many cycles as it is used.
         Part(kind="cleared_register", bits=4 + 3 + 6 * (out + 2) + 2, operations=each),
         Part(kind="cleared_register", count=4, bits=rows.bit_length() + (index if transposed or rows > lanes else 0)),
-        Part(kind="comparator", count=residual_lanes(design), bits=rows.bit_length()),
+        Part(kind="gate", count=residual_lanes(design), bits=rows.bit_length()),  # lane number against n_keep
     ]
     if transposed:
         parts += [
@@ -92,19 +94,20 @@ def output_path(design: Design) -> tuple[Part, ...]:
             Part(kind="counter", bits=_bits(cols) + _bits(rows) + _bits(lanes)),
             Part(kind="adder", count=5, bits=out + 1),
             Part(kind="comparator", count=2, bits=out + 1),
-            Part(kind="multiplier", bits=min(12, out), other_bits=min(12, out)),
+            product_of_counts(out, 12),
             Part(kind="cleared_register", count=2, bits=out),
             Part(kind="mux", bits=_BIAS_BITS + design.channel_scale_bits, other_bits=lanes, operations=each),
         ]
     else:
         parts += [
             Part(kind="counter", count=2, bits=12, operations=each),
+            Part(kind="gate", count=2, bits=12),  # the last column
             Part(kind="enabled_register", bits=acc),
             Part(kind="mux", bits=acc, other_bits=2),
         ]
         if rows > lanes:  # the slices of a pixel lie in folds apart
             parts += [
-                Part(kind="multiplier", bits=min(12, acc), other_bits=min(12, acc)),
+                product_of_counts(acc, 12),
                 Part(kind="cleared_register", count=2, bits=acc),
                 Part(kind="adder", bits=acc),
             ]

@@ -159,7 +159,7 @@ def test_synth_sets_the_model_beside_yosys(capsys: pytest.CaptureFixture[str]) -
     found = document(capsys, "synth", TOY, "--set", "lanes=8")
     assert found["synthesized"]["flip_flops"] == 8 * 16
     each = load_technology(45).nand2["multiplier"]  # 8 x 8 bits
-    assert found["model"]["nand2"] == pytest.approx(8 * (each["product"] * 64 + each["sum"] * 16 + each["square"] * 64))
+    assert found["model"]["nand2"] == pytest.approx(8 * (each["rows"] * 56 + each["product"] * 64 + each["square"] * 64))
     assert found["coefficients"]["logic"] == "fitted" and "area_fit" in found["coefficients"]["source"]
     assert found["error"] == {"nand2": found["model"]["nand2"] / found["synthesized"]["nand2"] - 1}
     # The coefficients are those of signed multipliers; the toy has unsigned ones, about half the size.
