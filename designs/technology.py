@@ -51,7 +51,7 @@ class Fit:
         return self.coefficient * n_kb**self.kb_power * bits**self.bits_power
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # tables are kept, so an object is its own key
 class Technology:
     """Prices at one node. `nand2` and `logic_pj` map a kind of part to coefficients by feature (see logic.yaml)."""
 

@@ -7,9 +7,11 @@ never zero.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
 from designs.technology import Technology
-from sim.inventory import Inventory, Part
+from sim.inventory import Inventory, Kind, Part
 
 LEAKAGE = "leakage"  # slice of the energy breakdown; every other slice has the name of its part in the inventory
 
@@ -21,7 +23,7 @@ class CostError(ValueError):
 def area_um2(inventory: Inventory, technology: Technology) -> dict[str, float]:
     """Area of each slice of the inventory in um2; off-chip parts have none and no slice."""
     return {
-        name: sum(part.count * _area_um2(part, technology) for part in parts)
+        name: sum(part.count * _unit(part, technology).area_um2 for part in parts)
         for name, parts in inventory.items()
         if any(part.kind != "dram" for part in parts)
     }
@@ -60,7 +62,7 @@ def energy_pj(
 
 def leakage_nw(inventory: Inventory, technology: Technology) -> float:
     """Leakage power of the whole chip in nW."""
-    return sum(part.count * _leakage_nw(part, technology) for parts in inventory.values() for part in parts)
+    return sum(part.count * _unit(part, technology).leakage_nw for parts in inventory.values() for part in parts)
 
 
 def unpriced_activity(inventory: Inventory, activity: Mapping[str, int]) -> list[str]:
@@ -69,39 +71,55 @@ def unpriced_activity(inventory: Inventory, activity: Mapping[str, int]) -> list
     return [key for key in activity if key not in used]
 
 
-def _area_um2(part: Part, technology: Technology) -> float:
-    if part.kind == "dram":
-        return 0.0
-    if part.kind == "sram":
-        return technology.sram_um2.at(_macro_kb(part), part.bits)
-    return nand2_equivalents(part, technology) * technology.nand2_um2
+class _Unit(NamedTuple):
+    """Prices of one part."""
+
+    area_um2: float
+    leakage_nw: float
+    operation_pj: float = 0.0
+    read_pj: float = 0.0
+    write_pj: float = 0.0
 
 
-def _leakage_nw(part: Part, technology: Technology) -> float:
-    if part.kind == "dram":
-        return 0.0
-    if part.kind == "sram":
-        return technology.sram_leakage_nw_per_kb * _macro_kb(part)
-    return nand2_equivalents(part, technology) * technology.nand2_leakage_nw
+def _unit(part: Part, technology: Technology) -> _Unit:
+    return _unit_of_size(part.kind, part.bits, part.other_bits, part.words, technology)
+
+
+@lru_cache(maxsize=1 << 16)  # the points of a sweep share most sizes
+def _unit_of_size(kind: Kind, bits: int, other_bits: int, words: int, technology: Technology) -> _Unit:
+    part = Part(kind=kind, bits=bits, other_bits=other_bits, words=words)
+    if kind == "dram":
+        access_pj = bits * technology.dram_pj_per_bit
+        return _Unit(0.0, 0.0, read_pj=access_pj, write_pj=access_pj)
+    if kind == "sram":
+        n_kb = _macro_kb(part)
+        return _Unit(
+            technology.sram_um2.at(n_kb, bits),
+            technology.sram_leakage_nw_per_kb * n_kb,
+            read_pj=technology.sram_read_pj.at(n_kb, bits),
+            write_pj=technology.sram_write_pj.at(n_kb, bits),
+        )
+    gates = nand2_equivalents(part, technology)
+    return _Unit(
+        gates * technology.nand2_um2,
+        gates * technology.nand2_leakage_nw,
+        operation_pj=_linear(part, technology.logic_pj),
+    )
 
 
 def _dynamic_pj(name: str, part: Part, activity: Mapping[str, int], technology: Technology) -> float:
     for key in _counters(part):
         if key not in activity:
             raise CostError(f"{name}: wanted the activity counter {key!r}, got a run without it")
-    if part.kind in ("sram", "dram"):
-        if part.operations:
-            raise CostError(f"{name}: wanted reads and writes of a memory, got operations {sorted(part.operations)}")
-        n_reads, n_writes = _n(part.reads, activity), _n(part.writes, activity)
-        if part.kind == "dram":
-            return (n_reads + n_writes) * part.bits * technology.dram_pj_per_bit
-        n_kb = _macro_kb(part)
-        return n_reads * technology.sram_read_pj.at(n_kb, part.bits) + n_writes * technology.sram_write_pj.at(
-            n_kb, part.bits
-        )
-    if part.reads or part.writes:
+    is_memory = part.kind in ("sram", "dram")
+    if is_memory and part.operations:
+        raise CostError(f"{name}: wanted reads and writes of a memory, got operations {sorted(part.operations)}")
+    if not is_memory and (part.reads or part.writes):
         raise CostError(f"{name}: wanted operations for logic ({part.kind}), got reads or writes")
-    return _n(part.operations, activity) * _linear(part, technology.logic_pj)
+    unit = _unit(part, technology)
+    if is_memory:
+        return _n(part.reads, activity) * unit.read_pj + _n(part.writes, activity) * unit.write_pj
+    return _n(part.operations, activity) * unit.operation_pj
 
 
 def _counters(part: Part) -> tuple[str, ...]:
