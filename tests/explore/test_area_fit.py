@@ -55,7 +55,7 @@ def test_the_aim_is_met_on_points_that_were_not_fitted() -> None:
     assert not {str(m["design"]) for n, m in MEASUREMENTS.items() if n.startswith("held_out")} & {
         str(m["design"]) for n, m in MEASUREMENTS.items() if n.startswith("fit")
     }
-    assert area_errors().n_points >= 8 and area_errors().median < 0.05
+    assert area_errors().n_points >= 10 and area_errors().median < 0.05
 
 
 def test_the_fitted_model_is_nearer_than_the_literature() -> None:
