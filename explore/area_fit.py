@@ -121,11 +121,12 @@ def fit_and_write(measurements: Mapping[str, Measurement], path: Path = FITTED) 
     tools = sorted({found["tool"] for found in measurements.values()})
     literature = load_technology(45, logic="literature")
     technology = dataclasses.replace(literature, nand2={**literature.nand2, **coefficients})
+    ran = f"python -m explore.area_fit --fit, seed {SEED}, {len(chosen)} points, {', '.join(tools)}"
     lines = [
-        "# NAND2 equivalents of logic parts, fitted to synthesis of the tensor machine's own RTL: coefficient x",
+        "# NAND2 equivalents of logic parts, fitted to synthesis of the tensor machine: coefficient x",
         "# feature, features as in logic.yaml. Written by explore/area_fit.py from synthesized.json, which has every point.",
         "certainty: fitted",
-        f'source: "python -m explore.area_fit --fit, seed {SEED}, {len(chosen)} points, {", ".join(tools)}"',
+        f'source: "{ran}"',
     ]
     lines += [f"{kind}: {_flow(features)}" for kind, features in coefficients.items()]
     lines += ["# |model / synthesized - 1| of whole designs, memories apart.", "errors:"]

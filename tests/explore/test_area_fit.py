@@ -97,7 +97,9 @@ def _more(design: Design) -> dict[str, dict[str, Any]]:
         "multipliers": {"requant": "multiplier_shift"},
     }
     if design.acc_bits < 48:
-        options["accumulators"] = {"acc_bits": design.acc_bits + 1}
+        # As many words as before: fewer would need shorter addresses.
+        n_bits = design.acc_words * design.n_buffers * design.array_cols * (design.acc_bits + 1)
+        options["accumulators"] = {"acc_bits": design.acc_bits + 1, "acc_scratchpad_bytes": -(-n_bits // 8)}
     if design.requant_multiplier_bits < 31:
         options["wider multipliers"] = {"requant_multiplier_bits": design.requant_multiplier_bits + 1}
     return options
