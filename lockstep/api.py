@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from designs.errors import InputError
 from designs.fields import Value
 from designs.space import Point, Space, load_space
+from designs.whole_file import whole_file
 
 if TYPE_CHECKING:
     from designs.objectives import Constraint
@@ -164,7 +165,8 @@ def rtl(space: SpaceLike, directory: str | Path, **parameters: Value) -> list[Pa
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
+            with whole_file(folder / name) as part:
+                part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"{directory}: wanted a folder to write to, got: {error.strerror}; name another -o") from error
     return [folder / name for name in texts]
@@ -319,16 +321,25 @@ def write_page(
     directory: str | Path,
     command: str,
     constraints: Sequence[Constraint] = (),
+    remark: str = "",
 ) -> list[Path]:
-    """Write the page of some rows of a store; see `report`. Points that break a constraint are on no front."""
+    """Write the page of some rows of a store; see `report`. Points that break a constraint are on no front.
+
+    `remark` is a sentence for the top of the page.
+    """
     from explore.store import Store
 
     with Store(store, must_exist=True) as opened:
-        return _write_page(rows, opened, directory, command, constraints)
+        return _write_page(rows, opened, directory, command, constraints, remark)
 
 
 def _write_page(
-    rows: list[Row], store: Store, directory: str | Path, command: str, constraints: Sequence[Constraint] = ()
+    rows: list[Row],
+    store: Store,
+    directory: str | Path,
+    command: str,
+    constraints: Sequence[Constraint] = (),
+    remark: str = "",
 ) -> list[Path]:
     from reports.page import write_report
 
@@ -342,6 +353,7 @@ def _write_page(
             command=command,
             store_path=store.path,
             constraints=constraints,
+            remark=remark,
         )
     except OSError as error:
         raise InputError(f"{directory}: wanted a folder to write to, got: {error.strerror}; name another") from error

@@ -181,6 +181,6 @@ def limit_remark(limit: int | None, n_points: int) -> str:
     if limit is None or limit >= n_points:
         return ""
     return (
-        f"Part of the space only: the sweep stopped after the first {limit:,} of {n_points:,} combinations (--limit), in "
-        "the order of the file. Its first axes were hardly explored, and its fronts are those of this part."
+        f"Part of the space only: the sweep stopped after the first {limit:,} of {n_points:,} combinations (--limit), "
+        "in the order of the file. Its first axes were hardly explored, and its fronts are those of this part."
     )

@@ -39,11 +39,13 @@ def write_report(
     command: str,
     store_path: Path | str | None = None,
     constraints: Sequence[Constraint] = (),
+    remark: str = "",
 ) -> Path:
     """Write `index.html`, `points.csv` and `figures/*.{svg,png}` into `out_dir`; return the path of the page.
 
     `rows` are result rows (failed ones included, any order, none at all is fine). `command` is the command line that
-    made them. Points that break one of `constraints` are drawn, but on no front. The same arguments give the same
+    made them. Points that break one of `constraints` are drawn, but on no front. `remark` is a sentence for the
+    top of the page, such as what was left out. The same arguments give the same
     bytes. Everything is written beside `out_dir` first and moved at the end, the page last, so that a page is always
     whole and never newer than its figures. InputError where `out_dir` is a file.
     """
@@ -53,7 +55,7 @@ def write_report(
     found = studies(rows, constraints)
     sections = [make_section(study, slug, constraints) for study, slug in zip(found, slugs(found), strict=True)]
     svgs = {p.name: style.svg_text(p.figure) for section in sections for p in section.pictures}
-    page = _render(sections, svgs, title=title, command=command, store_path=store_path)
+    page = _render(sections, svgs, title=title, command=command, store_path=store_path, remark=remark)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
         staged = Path(folder)
@@ -88,6 +90,7 @@ def _render(
     title: str,
     command: str,
     store_path: Path | str | None,
+    remark: str,
 ) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
@@ -98,6 +101,7 @@ def _render(
     )
     environment.globals["include_raw"] = lambda name: Markup((_TEMPLATES / name).read_text(encoding="utf-8"))
     environment.globals["two_lines"] = _two_lines
+    environment.filters["tied"] = _tied
     points = [row["point"] for section in sections for row in section.study.done]
     nodes = {point["node_nm"] for point in points if isinstance(point.get("node_nm"), int)}
     sources = technology_sources(nodes) if points else []
@@ -109,6 +113,7 @@ def _render(
     return environment.get_template("report.html.j2").render(
         title=title,
         command=command,
+        remark=remark,
         store_path=str(store_path) if store_path is not None else "",
         sections=sections,
         drawing=drawing,
@@ -120,6 +125,11 @@ def _render(
         technology_digest=technology.digest(),
         area_errors=technology.area_errors(),
     )
+
+
+def _tied(text: str) -> str:
+    """Numbers tied to their units: no line breaks inside "56 %", "> 99 %" or "6.81 µs"."""
+    return re.sub(r"(?<=\d) (?=[%×]|[nµmkKMG]?(?:s|m²|J|i?B)\b)|(?<=[<>]) (?=\d)", "\u00a0", text)
 
 
 def _two_lines(name: str) -> str:

@@ -111,7 +111,8 @@ def _summary(study: Study, n_front: int, constraints: Sequence[Constraint]) -> s
     if constraints:
         text += f" {len(study.violating):,} of those that ran break {listing(map(str, constraints), 'or')}."
     if len(study.done) > 1:
-        text += f" {n_front:,} {'is' if n_front == 1 else 'are'} Pareto-optimal in latency, area and energy."
+        of = f"Of the other {len(study.done):,}, " if study.violating else ""
+        text += f" {of}{n_front:,} {'is' if n_front == 1 else 'are'} Pareto-optimal in latency, area and energy."
     return text
 
 
@@ -301,6 +302,18 @@ def _pictures(study: Study, chosen: Sequence[Chosen], slug: str) -> tuple[list[P
     return pictures, missing
 
 
+def _accuracy_note(study: Study) -> str:
+    known = [row["accuracy"] for row in study.done if row.get("accuracy") is not None]
+    if not known:
+        return "Accuracy is not known here: a narrower machine looks better than it may be."
+    low, high = f"{100 * min(known):.1f} %", f"{100 * max(known):.1f} %"
+    span = low if low == high else f"{low} to {high}"
+    return (
+        f"Accuracy, measured in each machine's own arithmetic, is {span} over the points compared; it is not among the "
+        "objectives of the front."
+    )
+
+
 def notes(study: Study) -> list[str]:
     """What a careful reader should know about the numbers of a study."""
     said = []
@@ -313,12 +326,14 @@ def notes(study: Study) -> list[str]:
             "at that clock is not checked here."
         )
     said.append("Points of the space that cannot be built leave no row and are not counted here.")
-    widths = [axis for axis in study.axes if axis.endswith("_bits")]
-    if widths and len(study.done) > 1:
+    if any(row.get("layers") for row in study.done):
         said.append(
-            f"Points that differ in {listing(widths)} do not compute the same numbers. Accuracy is no objective here: "
-            "a narrower machine looks better than it may be."
+            "Each layer runs in its fastest tiling, with DRAM traffic deciding between equals only; a slower tiling "
+            "may need less energy. Energies of two points therefore differ by their tilings too."
         )
+    widths = [axis for axis in split_axes(study.done, study.axes)[0] if axis.endswith("_bits")] if study.done else []
+    if widths:
+        said.append(f"Points that differ in {listing(widths)} do not compute the same numbers. {_accuracy_note(study)}")
     if study.failed:
         said.append(
             f"{len(study.failed):,} of {study.n_points:,} points failed, have no numbers and are in no figure; the "

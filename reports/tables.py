@@ -60,16 +60,21 @@ def cell(value: Any, text: str | None = None) -> Cell:
 def points_table(rows: Sequence[Row], axes: Iterable[str], names: Mapping[int, Sequence[str]] | None = None) -> Table:
     """Points, one a line: latency, area, energy, utilization, cycles over the roofline bound, cycles, then `axes`.
 
+    Accuracy comes before the axes where a row knows it.
+
     `names` (index of a row -> letter and roles) puts the chosen points' names in front; rows without one stay nameless.
     """
     axes = list(axes)
     width = max((len(name) for name in names.values()), default=0) if names else 0
     columns = [("", False), ("what it is", False)][:width] + [(m, True) for m in _MEASURES]
+    has_accuracy = any(row.get("accuracy") is not None for row in rows)
+    columns += [("accuracy", True)] * has_accuracy
     columns += [(axis, _is_numeric(rows, axis)) for axis in axes]
     body = []
     for index, row in enumerate(rows):
         named = [cell(text) for text in (names or {}).get(index, [""] * width)]
-        body.append(named + _measure_cells(row) + [cell(row["point"].get(axis)) for axis in axes])
+        measures = _measure_cells(row) + [_accuracy(row)] * has_accuracy
+        body.append(named + measures + [cell(row["point"].get(axis)) for axis in axes])
     return make_table(columns, body)
 
 
@@ -85,6 +90,11 @@ def _measure_cells(row: Row) -> list[Cell]:
         _over_bound(row),
         cell(row["cycles"]),
     ]
+
+
+def _accuracy(row: Row) -> Cell:
+    value = row.get("accuracy")
+    return Cell("-", -1.0) if value is None else Cell(f"{100 * value:.1f} %", float(value))
 
 
 def layer_table(row: Row) -> Table:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from designs.errors import InputError
+from designs.whole_file import whole_file
 
 _PROCESS = 1
 
@@ -20,9 +20,8 @@ def write_timeline(
     path = Path(path)
     text = json.dumps(trace_document(events, clock_mhz=clock_mhz, name=name), separators=(",", ":"))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    with whole_file(path) as part:
+        part.write_text(text + "\n", encoding="utf-8")
     return path
 
 

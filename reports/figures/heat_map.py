@@ -59,7 +59,7 @@ def takeaway(data: HeatMapData) -> str:
     ordered = sorted(data.cells, key=lambda size: (-data.cells[size].best, size))
     (r1, c1), (r0, c0) = ordered[0], ordered[-1]
     return (
-        f"A {r1} × {c1} array can be kept {percent(data.cells[r1, c1].best)} busy; the best point with "
+        f"An array of {r1} × {c1} can be kept {percent(data.cells[r1, c1].best)} busy; the best point with "
         f"{r0} × {c0} reaches {percent(data.cells[r0, c0].best)}. Large number and colour: best point of a size; "
         f"small: median over all other axes; empty: no such size{'; ×: every point failed' if data.failed else ''}."
     )

@@ -24,6 +24,7 @@ class ImportanceData(NamedTuple):
     axes: list[str]
     explained: dict[str, list[float]]
     n_points: int
+    together: dict[str, float]  # sum over all axes, those not drawn included
 
 
 def importance_data(done: Sequence[Row], axes: Mapping[str, Sequence[Any]]) -> ImportanceData | None:
@@ -38,8 +39,9 @@ def importance_data(done: Sequence[Row], axes: Mapping[str, Sequence[Any]]) -> I
     names = list(axes)
     order = sorted(range(len(names)), key=lambda i: (-max(explained[o][i] for o in OBJECTIVES), names[i]))[:_MOST_AXES]
     return ImportanceData(
-        [names[i] for i in order], {o: [shares[i] for i in order] for o, shares in explained.items()}, len(done)
-    )
+        [names[i] for i in order], {o: [shares[i] for i in order] for o, shares in explained.items()}, len(done),
+        {o: sum(shares) for o, shares in explained.items()},
+    )  # fmt: skip
 
 
 def _explained(done: Sequence[Row], objective: str, axis: str) -> float:
@@ -61,7 +63,11 @@ def takeaway(data: ImportanceData) -> str:
         best = max(range(len(shares)), key=lambda i: shares[i])
         if shares[best] > 0:
             phrases.append(f"{data.axes[best]} explains {percent(shares[best])} of the spread of {_NAMES[objective]}")
-    return f"Taken alone, {listing(phrases)}." if phrases else "No axis changes any objective."
+    if not phrases:
+        return "No axis changes any objective."
+    weak = [f"{percent(share)} of that of {_NAMES[o]}" for o, share in data.together.items() if 0 < share < 0.7]
+    rest = f" All axes one by one explain only {listing(weak)}: the rest is how they act together." if weak else ""
+    return f"Taken alone, {listing(phrases)}.{rest}"
 
 
 def draw(data: ImportanceData) -> Figure:

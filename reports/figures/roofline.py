@@ -85,9 +85,10 @@ def takeaway(data: RooflineData) -> str:
     best = max(data.layers, key=lambda layer: layer.macs_per_cycle)
     share = percent(sum(layer.share for layer in bound))
     n_bound = f"{len(bound)} of {len(data.layers)} layers ({share} of the cycles)" if bound else "no layer"
+    without = f" Layers that multiply nothing are not shown ({data.n_left_out})." if data.n_left_out else ""
     return (
         f"In {data.letter}, {n_bound} {'are' if len(bound) > 1 else 'is'} memory bound; the best, {best.name}, reaches "
-        f"{percent(best.macs_per_cycle / roof.peak_macs_per_cycle)} of the array's peak."
+        f"{percent(best.macs_per_cycle / roof.peak_macs_per_cycle)} of the array's peak.{without}"
     )
 
 
@@ -121,11 +122,11 @@ def draw(data: RooflineData) -> Figure:
                 [layer.intensity for layer in layers], [layer.macs_per_cycle for layer in layers], s=sizes,
                 color=colour, alpha=0.85, edgecolors=style.PAPER, linewidths=0.5, zorder=4,
             )  # fmt: skip
-    _name_layers(figure, axes, data.layers)
     axes.set_xlabel("Arithmetic intensity (MAC / DRAM byte)")
     axes.set_ylabel("Performance (MAC / cycle)")
     if own is not None:
         style.legend(figure, axes)
+    _name_layers(figure, axes, data.layers)  # last: all else moves the markers
     return figure
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from reports import style
 from reports.figures import heat_map, importance, layers, pareto, roofline, shares, stalls
@@ -86,6 +87,7 @@ def test_roofline_places_layers_and_merges_equal_roofs():
     assert data.roofs == [roofline.Roof("AB", 32, 2)]
     assert data.layers == [roofline.LayerPoint("conv", 2.0, 20.0, 10 / 15)] and data.n_left_out == 1
     assert roofline.takeaway(data).startswith("In A, 1 of 1 layers (67 % of the cycles) is memory bound")
+    assert roofline.takeaway(data).endswith("Layers that multiply nothing are not shown (1).")
     assert roofline.machine({"point": {"array_rows": 4}}) is None
 
 
@@ -118,6 +120,35 @@ def test_importance_of_a_separable_grid_adds_up():
     assert data.axes == ["a", "b"]
     assert data.explained["latency_ns"] == pytest.approx([0.9, 0.1])  # variances 9 : 1
     assert data.explained["area_um2"] == pytest.approx([1, 0]) and data.explained["energy_pj"] == [0, 0]
+
+
+def test_importance_says_what_no_axis_explains_alone():
+    rows = [  # latency is the exclusive or of a and b
+        {"point": {"a": a, "b": b, "c": c}, "latency_ns": 10.0 ** (a ^ b) * 1.5**c, "area_um2": 2.0**a, "energy_pj": 7.0}
+        for a in (0, 1) for b in (0, 1) for c in (0, 1)
+    ]  # fmt: skip
+    data = importance.importance_data(rows, {"a": (0, 1), "b": (0, 1), "c": (0, 1)})
+    assert data.together["area_um2"] == pytest.approx(1) and 0 < data.together["latency_ns"] < 0.1
+    assert importance.takeaway(data).endswith("of that of latency: the rest is how they act together.")
+    assert "of area:" not in importance.takeaway(data)
+
+
+def test_names_of_layers_are_below_one_another():
+    body = [layer(name, cycles, macs, n_bytes, compute=cycles) for name, cycles, macs, n_bytes in (
+        ("conv1", 1308, 9216, 2560), ("conv2", 2597, 73728, 9340), ("conv3", 4753, 147456, 12390), ("fc", 356, 1280, 2400)
+    )]  # fmt: skip
+    points = [
+        chosen(letter, point={"array_rows": 4, "array_cols": cols, "dram_bytes_per_cycle": 16}, layers=body)
+        for letter, cols in (("A", 8), ("B", 32))
+    ]
+    with style.house_style():
+        figure = roofline.draw(roofline.roofline_data(points, points[0]))
+        style.settle(figure)
+        figure.canvas.draw()
+        names = [text for text in figure.axes[0].texts if text.get_text().endswith("%")]
+        middles = sorted(sum(Text.get_window_extent(text).intervaly) / 2 for text in names)
+    assert len(middles) == 3
+    assert all(high - low > 10 for low, high in zip(middles, middles[1:], strict=False))
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,8 @@ import pytest
 from designs.errors import InputError
 from designs.objectives import parse_constraint
 from reports.page import write_report
+from reports.section import notes
+from reports.study import studies
 from tests.reports import toy
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -201,3 +203,20 @@ def test_nothing_is_left_half_written(tmp_path, monkeypatch):
 
 def _like(row, **point):
     return all(row["point"][name] == value for name, value in point.items())
+
+
+def test_a_remark_is_at_the_top_and_units_stay_with_their_numbers(tmp_path, no_png):
+    page = write_report(
+        toy.rows(), tmp_path / "page", title="toy", command="x", remark="Part of the space only: 3 of 9."
+    ).read_text()
+    assert page.index("Part of the space only") < page.index("Pareto-optimal")
+    sentences = re.findall(r"<figcaption>.*?<p>(.*?)</p>", page)
+    assert sentences and not any(re.search(r"\d (%|ms|mm²)", text) for text in sentences)
+
+
+def test_the_note_on_widths_knows_whether_accuracy_is_known():
+    rows = [{**row, "point": {**row["point"], "acc_bits": 16 + 16 * (i % 2)}} for i, row in enumerate(toy.rows())]
+    assert any("Accuracy is not known" in note for note in notes(studies(rows)[0]))
+    known = [{**row, "accuracy": 0.9 + 0.08 * (i % 2)} for i, row in enumerate(rows)]
+    (note,) = [note for note in notes(studies(known)[0]) if "acc_bits" in note]
+    assert "is 90.0 % to 98.0 % over the points compared" in note

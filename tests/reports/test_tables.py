@@ -47,6 +47,14 @@ def test_layers_of_a_point():
     assert sum(row[4].sort for row in table.rows) == 1 or abs(sum(row[4].sort for row in table.rows) - 1) < 1e-9
 
 
+def test_points_show_accuracy_where_a_row_knows_it():
+    rows = toy.rows()[:2]
+    assert "accuracy" not in tables.points_table(rows, []).columns
+    table = tables.points_table([{**rows[0], "accuracy": 0.98765}, rows[1]], [])
+    column = table.columns.index("accuracy")
+    assert [line[column].text for line in table.rows] == ["98.8 %", "-"] and table.numeric[column]
+
+
 def test_points_with_and_without_names():
     rows = [row for row in toy.rows() if not row["failure"]][:2]
     named = tables.points_table(rows, ["array_rows"], {1: ("A", "fastest")})
