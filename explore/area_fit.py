@@ -124,7 +124,7 @@ def fit_and_write(measurements: Mapping[str, Measurement], path: Path = FITTED) 
     ran = f"python -m explore.area_fit --fit, seed {SEED}, {len(chosen)} points, {', '.join(tools)}"
     lines = [
         "# NAND2 equivalents of logic parts, fitted to synthesis of the tensor machine: coefficient x",
-        "# feature, features as in logic.yaml. Written by explore/area_fit.py from synthesized.json, which has every point.",
+        "# feature, features as in logic.yaml. Written by explore/area_fit.py; every point is in synthesized.json.",
         "certainty: fitted",
         f'source: "{ran}"',
     ]
