@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import importlib
 from collections.abc import Sequence
@@ -16,7 +15,6 @@ from designs.space import Point
 from sim import accuracy, cost
 from sim.inventory import Inventory
 from sim.run import LayerRun, Run
-from workloads.layer import Layer
 
 if TYPE_CHECKING:
     from workloads.load import Workload
@@ -75,10 +73,10 @@ def evaluate(
     designs = [design_class(**point) for point in points]
     for design in designs:
         design.check()
-    narrow = [_too_narrow(design, workload.layers) for design in designs]
-    wide = [design for design, failure in zip(designs, narrow, strict=True) if failure is None]
+    misfits = module.misfits(designs, workload.layers)
+    wide = [design for design, failure in zip(designs, misfits, strict=True) if failure is None]
     found = iter(module.simulate(wide, workload.layers, *([] if tilings is None else [tilings])))
-    runs = [next(found) if failure is None else Run(failure=failure) for failure in narrow]
+    runs = [next(found) if failure is None else Run(failure=failure) for failure in misfits]
     head = {
         "family": family,
         "space": space,
@@ -142,18 +140,6 @@ _MEASURED = (
 )
 
 
-def _too_narrow(design: Any, layers: Sequence[Layer]) -> str | None:
-    """Why the machine's words cannot hold the numbers of a layer, or None where they can."""
-    for layer in layers:
-        if layer.numbers is None:
-            continue
-        for name, bits in (("act_bits", max(layer.in_bits, layer.out_bits)), ("weight_bits", layer.weight_bits)):
-            available = getattr(design, name, bits)  # a family without such a field has no such limit
-            if available < bits:
-                return f"{layer.name}: {name}: wanted at least {bits} for its numbers, got {available}"
-    return None
-
-
 def _layer(layer: LayerRun) -> Row:
     return {
         "name": layer.name,
@@ -164,7 +150,7 @@ def _layer(layer: LayerRun) -> Row:
         "n_macs": int(layer.n_macs),
         "utilization": float(layer.utilization),
         "activity": _integers(layer.activity),
-        "tiling": layer.tiling if layer.tiling is None else dataclasses.asdict(layer.tiling),
+        "tiling": layer.tiling if layer.tiling is None else dict(vars(layer.tiling)),
     }
 
 

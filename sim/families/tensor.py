@@ -16,7 +16,7 @@ from sim.kernels.tensor.search import run_batch
 from sim.parts.tensor import tensor_inventory
 from sim.run import LayerRun, Run
 from workloads.layer import Arithmetic, Layer
-from workloads.mapping.numbers import arithmetic
+from workloads.mapping.numbers import arithmetic, bind_numbers
 from workloads.mapping.program import LayerConfig, Program
 from workloads.mapping.tensor import Tiling, build_program, layer_refusal, refusal
 from workloads.reference import run_layer as run_reference
@@ -59,6 +59,31 @@ def simulate(
         _run(design, layers, rooflines, pinned, cycles[d], phases[d], activity[d], chosen[d])
         for d, design in enumerate(designs)
     ]
+
+
+def misfits(designs: Sequence[Design], layers: Sequence[Layer]) -> list[str | None]:
+    """For each design, why the numbers of a layer do not fit it; None where they do. Shapes fit every machine."""
+    with_numbers = [layer for layer in layers if layer.numbers is not None]
+    found: dict[tuple[object, ...], str | None] = {}
+    answers = []
+    for design in designs:
+        key = tuple(getattr(design, name) for name in _NUMBER_FIELDS)
+        if key not in found:
+            found[key] = next((problem for layer in with_numbers if (problem := _misfit(design, layer))), None)
+        answers.append(found[key])
+    return answers
+
+
+# What bind_numbers looks at: designs that agree in these hold the same numbers.
+_NUMBER_FIELDS = ("act_bits", "weight_bits", "requant", "requant_granularity", "requant_multiplier_bits")
+
+
+def _misfit(design: Design, layer: Layer) -> str | None:
+    try:
+        bind_numbers(design, layer)
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def inventory(design: Design) -> Inventory:
