@@ -18,6 +18,7 @@ from reports.units import listing, more, parameter, percent, quantity, ratio, se
 
 MOST_FRONT_ROWS = 200
 MOST_TILE_AXES = 5
+WORSE_ACCURACY = 0.02  # below the most accurate point: worth a warning
 
 
 class Picture(NamedTuple):
@@ -75,7 +76,9 @@ def make_section(study: Study, slug: str, constraints: Sequence[Constraint] = ()
         slug=slug,
         summary=_summary(study, len(front), constraints),
         tiles=_tiles(study, chosen),
-        headline=_headline(study, chosen) + _shared_by_front([study.done[i] for i in front], study),
+        headline=_headline(study, chosen)
+        + _inaccurate(study, chosen)
+        + _shared_by_front([study.done[i] for i in front], study),
         axes=_axes_table(study),
         fixed=settings(study.fixed),
         failures=[(f, settings(f.common)) for f in failures(study)],
@@ -185,6 +188,21 @@ def _headline(study: Study, chosen: Sequence[Chosen]) -> list[str]:
             f"{ratio(frugal.row['latency_ns'], fastest.row['latency_ns'])} its latency."
         )
     return said
+
+
+def _inaccurate(study: Study, chosen: Sequence[Chosen]) -> list[str]:
+    """A warning where a named point pays for its place with wrong answers."""
+    known = [row["accuracy"] for row in study.done if row.get("accuracy") is not None]
+    if not known:
+        return []
+    best = max(known)
+    wrong = [c for c in chosen if c.row.get("accuracy") is not None and c.row["accuracy"] < best - WORSE_ACCURACY]
+    if not wrong:
+        return []
+    told = listing(f"{c.letter} answers {100 * c.row['accuracy']:.1f} % right" for c in wrong)
+    return [
+        f"Beware: {told}, the most accurate point {100 * best:.1f} %. A constraint on accuracy keeps such points out."
+    ]
 
 
 def _shared_by_front(front: Sequence[Row], study: Study) -> list[str]:

@@ -220,3 +220,13 @@ def test_the_note_on_widths_knows_whether_accuracy_is_known():
     known = [{**row, "accuracy": 0.9 + 0.08 * (i % 2)} for i, row in enumerate(rows)]
     (note,) = [note for note in notes(studies(known)[0]) if "acc_bits" in note]
     assert "is 90.0 % to 98.0 % over the points compared" in note
+
+
+def test_a_named_point_that_answers_wrongly_is_told(tmp_path, no_png):
+    rows = toy.rows()
+    fastest = min((row for row in rows if not row["failure"]), key=lambda row: (row["latency_ns"], row["area_um2"]))
+    told = [{**row, "accuracy": 0.1 if row is fastest else 0.99} for row in rows]
+    page = write_report(told, tmp_path / "wrong", title="toy", command="x").read_text().replace("\u00a0", " ")
+    assert "Beware: A answers 10.0 % right, the most accurate point 99.0 %." in page
+    alike = [{**row, "accuracy": 0.98 + 0.01 * (i % 2)} for i, row in enumerate(rows)]
+    assert "Beware" not in write_report(alike, tmp_path / "right", title="toy", command="x").read_text()
