@@ -245,7 +245,10 @@ def load_space(path_or_name: str | Path) -> Space:
 
 def _find(path_or_name: str | Path) -> Path:
     path = Path(path_or_name)
-    if path.suffix in (".yaml", ".yml") or path.exists():
+    try:
+        if path.suffix in (".yaml", ".yml") or path.exists():
+            return path
+    except OSError:  # a name that no file can have, as one that is too long: reading it says so
         return path
     folder = Path(__file__).parent
     known = sorted(file.stem for file in folder.glob("*.yaml"))

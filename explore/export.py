@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from designs.errors import InputError
+from designs.whole_file import whole_file
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -20,7 +20,8 @@ def flat_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 def export_csv(rows: Sequence[Row], path: str | Path) -> None:
     """Write `flat_table(rows)` as CSV, whole or not at all."""
-    _write_whole(path, lambda part: _write_csv(flat_table(rows), part))
+    with whole_file(path) as part:
+        _write_csv(flat_table(rows), part)
 
 
 def export_parquet(rows: Sequence[Row], path: str | Path) -> None:
@@ -30,28 +31,13 @@ def export_parquet(rows: Sequence[Row], path: str | Path) -> None:
     except ImportError as error:
         raise InputError(f"{path}: wanted the package duckdb to write Parquet, got none; pip install duckdb") from error
 
-    def write(part: Path) -> None:
+    with whole_file(path) as part:
         lines = part.with_suffix(".csv")
         try:
             _write_csv(flat_table(rows), lines)
             duckdb.read_csv(str(lines), header=True, sample_size=-1).write_parquet(str(part))
         finally:
             lines.unlink(missing_ok=True)
-
-    _write_whole(path, write)
-
-
-def _write_whole(path: str | Path, write: Callable[[Path], None]) -> None:
-    """Write beside the target, then rename: a reader never sees half a file."""
-    target = Path(path)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        write(part)
-        os.replace(part, target)
-    except OSError as error:
-        raise InputError(f"{path}: wanted a place to write to, got: {error.strerror}; check the path") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _write_csv(table: list[dict[str, Any]], path: Path) -> None:

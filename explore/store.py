@@ -184,7 +184,9 @@ class Store:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, zlib.error, json.JSONDecodeError, UnicodeDecodeError) as error:
+        except InputError:
+            raise
+        except (sqlite3.Error, zlib.error, ValueError, TypeError) as error:  # TypeError: a number where bytes should be
             reason = " ".join(str(error).split())
             raise InputError(
                 f"{self.path}: wanted a results store that can be read and written, got: {reason}; "
@@ -195,6 +197,17 @@ class Store:
 _LAYERS = {True: "layers", False: "NULL"}  # the column to select
 
 
+_NAMED = {
+    "family": str,
+    "workload": str,
+    "workload_digest": str,
+    "model_version": str,
+    "scaling": str,
+    "space": str,
+    "point": dict,
+}  # what every row has, to be found again
+
+
 def _pack(row: Row) -> tuple[bytes, bytes]:
     """(row without its layers, layers), each compressed JSON."""
     slim = {name: value for name, value in row.items() if name != "layers"}
@@ -203,7 +216,14 @@ def _pack(row: Row) -> tuple[bytes, bytes]:
 
 def _unpack(row: bytes, layers: bytes | None) -> Row:
     found: Row = json.loads(zlib.decompress(row))
-    return found if layers is None else found | {"layers": json.loads(zlib.decompress(layers))}
+    if not isinstance(found, dict) or not all(isinstance(found.get(name), kind) for name, kind in _NAMED.items()):
+        raise ValueError("a row that no sweep wrote")
+    if layers is None:
+        return found
+    of_layers = json.loads(zlib.decompress(layers))
+    if not isinstance(of_layers, list | None):
+        raise ValueError("layers that no sweep wrote")
+    return found | {"layers": of_layers}
 
 
 def _compress(value: Any) -> bytes:

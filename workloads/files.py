@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from designs.errors import InputError
+from designs.whole_file import whole_file
 from workloads.ir import Graph, Op, Tensor, check_graph
 
 FORMAT = "lockstep-graph-1"
@@ -33,17 +34,21 @@ def graph_digest(graph: Graph) -> str:
 
 
 def save_graph(graph: Graph, path: str | Path) -> None:
-    """Write the graph as `.npz` or `.json`; InputError for another suffix. The same graph gives the same bytes."""
+    """Write the graph as `.npz` or `.json`, whole or not at all; the same graph gives the same bytes.
+
+    InputError for another suffix and for a path that cannot be written.
+    """
     path = Path(path)
     data = {f"data{i}": t.data for i, t in enumerate(graph.tensors) if t.data is not None}
     header = _header(graph)
     if path.suffix == ".json":
         header["data"] = {key: value.tolist() for key, value in data.items()}
-        path.write_text(json.dumps(header, indent=1) + "\n")
+        with whole_file(path) as part:
+            part.write_text(json.dumps(header, indent=1) + "\n")
     elif path.suffix == ".npz":
         text = np.frombuffer(json.dumps(header).encode(), np.uint8)
         arrays = {key: _narrow(value) for key, value in data.items()}
-        with path.open("wb") as file:
+        with whole_file(path) as part, part.open("wb") as file:
             np.savez_compressed(file, header=text, **arrays)  # type: ignore[arg-type]
     else:
         raise InputError(f"{path}: wanted a name that ends in .npz or .json, got {path.suffix or 'no ending'!r}")

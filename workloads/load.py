@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from collections.abc import Callable, Sequence
@@ -12,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from designs.errors import InputError
+from designs.spelling import nearest, shown
 from workloads.builders.convnets import mobilenet_v1, resnet18, resnet50, vgg16
+from workloads.builders.shapes import matrix_product
 from workloads.builders.transformers import bert_base_layer
 from workloads.files import graph_digest, load_graph
 from workloads.importers.scalesim import load_scalesim
@@ -30,7 +31,8 @@ _BUILDERS: dict[str, Callable[[], tuple[Layer, ...]]] = {
     "bert_base_layer": bert_base_layer,
 }
 _GRAPHS = {"digits_cnn": DIGITS / "digits_cnn.npz", "digits_cnn_w4": DIGITS / "digits_cnn_w4.npz"}
-_GEMM = re.compile(r"gemm:(\d{1,6})x(\d{1,6})x(\d{1,6})")
+_GEMM = re.compile(r"gemm:([0-9]{1,6})x([0-9]{1,6})x([0-9]{1,6})")
+_MOST_GEMM_NUMBERS = 1 << 24  # weights; a larger product is timed as a shape, and fills no memory with numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,8 @@ def load_workload(name: str) -> Workload:
         m, k, n = (int(size) for size in match.groups())
         if 0 in (m, k, n):
             raise InputError(f"workload {name}: wanted sizes of at least 1, got 0")
+        if k * n > _MOST_GEMM_NUMBERS:
+            return _from_layers(name, (matrix_product(name, m, k, n),))
         return _from_layers(name, (gemm_layer(name, m, k, n),))
     suffix = Path(name).suffix
     if suffix in (".npz", ".json"):
@@ -69,9 +73,8 @@ def load_workload(name: str) -> Workload:
         return _from_layers(Path(name).stem, load_scalesim(name))
     if suffix == ".onnx":
         raise InputError(f"workload {name}: wanted a traced graph, got an ONNX model; run lockstep trace on it first")
-    near = difflib.get_close_matches(name, workload_names(), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise InputError(f"workload: wanted a path or one of {', '.join(workload_names())}, got {name!r}{hint}")
+    hint = nearest(name, workload_names())
+    raise InputError(f"workload: wanted a path or one of {', '.join(workload_names())}, got {shown(name)}{hint}")
 
 
 def layers_digest(layers: Sequence[Layer]) -> str:

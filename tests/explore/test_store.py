@@ -6,6 +6,8 @@ import csv
 import multiprocessing
 import os
 import sqlite3
+import zlib
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,19 @@ def test_a_damaged_store_is_one_line(tmp_path: Path) -> None:
     assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize("row", [b"[1]", b"{}", b"5", b'{"family": "tensor", "point": 3}', b"no json"])
+def test_a_row_that_no_sweep_wrote_is_one_line(tmp_path: Path, row: bytes) -> None:
+    path = tmp_path / "s.sqlite"
+    Store(path).close()
+    for packed in (zlib.compress(row), row, 5):
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("INSERT OR REPLACE INTO results VALUES ('k', 'f', 'w', 'm', ?, ?)", (packed, zlib.compress(b"[]")))
+        with Store(path) as store:
+            for read in (store.rows, lambda: store.get(["k"], layers=True)):
+                with pytest.raises(InputError, match="wanted a results store that can be read and written, got: [^\n]+$"):
+                    read()
+
+
 def test_a_store_that_was_killed_at_birth_is_taken_over(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     sqlite_file(tmp_path / "wal", "PRAGMA journal_mode = WAL")
@@ -170,5 +185,5 @@ def test_csv_and_parquet_hold_the_same_flat_table(tmp_path: Path) -> None:
         (1, 10, None), (2, None, 'layer "a", wanted 3'), (3, 30, None),
     ]  # fmt: skip
     assert sorted(path.name for path in tmp_path.iterdir()) == ["it's.parquet", "t.csv"]
-    with pytest.raises(InputError, match="wanted a place to write to, got: No such file or directory"):
+    with pytest.raises(InputError, match="wanted a file to write to, got: No such file or directory"):
         export_csv(rows, tmp_path / "no" / "t.csv")

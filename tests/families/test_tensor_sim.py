@@ -234,7 +234,7 @@ def test_failure_names_layer_memory_and_words() -> None:
         [TINY, replace(TINY, act_scratchpad_bytes=1 << 20, acc_scratchpad_bytes=1 << 20)], [wide]
     )
     assert run.failure is not None and "\n" not in run.failure
-    assert run.failure.startswith("wide: act_scratchpad_bytes: a tile needs 4000 words, a buffer has 64")
+    assert run.failure.startswith("wide: act_scratchpad_bytes: wanted room for 4000 words of a tile, got a buffer of 64")
     assert run.layers == ()
     assert good.failure is None
 
@@ -292,7 +292,7 @@ def test_timeline_ends_with_the_run() -> None:
         assert all(end <= start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
 
 
-@pytest.mark.parametrize("size", [1, 2, 7, 56, 112, 4095])
+@pytest.mark.parametrize("size", [1, 2, 7, 56, 112, 4095, 1 << 20])
 def test_balanced_cuts(size: int) -> None:
     values = np.zeros(search.MOST_CUTS, dtype=np.int64)
     cuts = values[: search.balanced_cuts(size, size, values)].tolist()

@@ -39,6 +39,13 @@ def test_gemm_can_be_run() -> None:
     assert n_overflows == 0 and len(np.unique(y)) > 200
 
 
+def test_a_large_gemm_is_a_shape_and_fills_no_memory() -> None:
+    (layer,) = load_workload("gemm:999999x999999x999999").layers
+    assert layer.numbers is None and (layer.in_channels, layer.out_channels) == (999999, 999999)
+    (small,) = load_workload("gemm:64x128x96").layers
+    assert small.numbers is not None
+
+
 def test_paths(tmp_path: Path) -> None:
     graph = residual_graph(np.random.default_rng(0))
     save_graph(graph, tmp_path / "net.npz")
@@ -52,8 +59,9 @@ def test_paths(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("resnet5", "got 'resnet5'; did you mean 'resnet50'?"),
+        ("resnet5", "got 'resnet5' (did you mean 'resnet50'?)"),
         ("gemm:0x1x1", "workload gemm:0x1x1: wanted sizes of at least 1, got 0"),
+        ("gemm:\u0663x1x1", "workload: wanted a path or one of digits_cnn"),
         ("gemm:1x1", "workload: wanted a path or one of digits_cnn"),
         ("model.onnx", "run lockstep trace on it first"),
         ("nothing.csv", "nothing.csv: wanted a SCALE-Sim topology"),

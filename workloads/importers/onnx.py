@@ -38,8 +38,12 @@ def trace_onnx(path: str | Path, bind: Mapping[str, int] | None = None) -> Graph
 
 def _read(path: Path) -> onnx.ModelProto:
     try:
+        if path.exists() and not path.is_file():  # a device may never end
+            raise InputError("wanted an ONNX model, got a folder or a device; name a file")
         model = onnx.load(path, format="protobuf")
         onnx.checker.check_model(model)
+    except InputError:
+        raise
     except (DecodeError, OSError, ValueError, onnx.checker.ValidationError) as error:
         raise InputError(f"wanted an ONNX model, got {_one_line(error)}") from error
     return model

@@ -70,7 +70,7 @@ def _sizes(path: Path, line: int, row: list[str], columns: tuple[str, ...], opti
     for column, cell in zip((*columns, optional), row, strict=False):
         if column == "name":
             continue
-        if not (cell.isascii() and cell.isdigit()) or not 0 < int(cell) < 1 << 24:
+        if not (cell.isascii() and cell.isdigit() and len(cell) < 9 and 0 < int(cell) < 1 << 24):
             raise InputError(f"{path}:{line}: {column}: wanted a positive integer, got {cell!r:.40}")
         sizes.append(int(cell))
     return sizes

@@ -19,6 +19,8 @@ Order = Literal["rows_outer", "channels_outer"]
 MOST_TILES = 65535  # what the machine's counters hold
 MOST_IN_A_TILE = 4095  # rows and blocks: 12-bit fields of a descriptor
 MOST_IN_A_KERNEL = 255  # kernel, stride, padding: 8-bit registers
+MOST_OF_AN_AXIS = 1 << 20  # lines, channels, images, groups: beyond them no machine has tiles enough
+MOST_WORK = 1 << 50  # of `_work`: every count of a run then fits 64 bits, padding and DRAM bursts included
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +131,22 @@ def layer_refusal(layer: Layer) -> str | None:
     )
     if window > MOST_IN_A_KERNEL:
         return f"{layer.name}: wanted kernel, stride and padding of at most {MOST_IN_A_KERNEL}, got {window}"
+    longest = max(layer.in_h, layer.out_h, layer.in_channels, layer.out_channels, layer.n_images)
+    if longest > MOST_OF_AN_AXIS:
+        return f"{layer.name}: wanted lines and channels of at most {MOST_OF_AN_AXIS}, got {longest}; split the layer"
+    if (work := _work(layer)) > MOST_WORK:
+        return f"{layer.name}: wanted a layer of at most {MOST_WORK:.0e} multiplications, got {work:.0e}; split it"
     return None
+
+
+def _work(layer: Layer) -> int:
+    """No fewer than the words that any schedule multiplies, loads or stores for a layer, `repeat` included.
+
+    Arrays pad channels to at most 256; a tile reads at least one line, each at most once a tap.
+    """
+    lines = layer.n_images * layer.out_h * max(layer.kernel_h, layer.stride_h)
+    pixels = max(layer.in_w, layer.out_w * layer.kernel_w)
+    return layer.repeat * lines * pixels * (layer.in_channels + 255) * (layer.out_channels + 255)
 
 
 def fits(design: Design, layer: Layer, tiling: Tiling) -> bool:
@@ -175,10 +192,11 @@ def refusal(design: Design, layer: Layer, tiling: Tiling | None = None) -> str |
         return problem
     for memory, (needed, available) in tile_words(design, layer, tiling).items():
         if needed > available:
-            return f"{layer.name}: {memory}: a tile needs {needed} words, a buffer has {available}; enlarge it"
+            wanted = f"wanted room for {needed} words of a tile, got a buffer of {available}"
+            return f"{layer.name}: {memory}: {wanted}; enlarge it"
     if not fits(design, layer, tiling):
         n_tiles = count_tiles(design, layer, tiling)
-        return f"{layer.name}: {n_tiles} tiles, the machine counts to {MOST_TILES}; use larger tiles"
+        return f"{layer.name}: wanted at most {MOST_TILES} tiles, got {n_tiles}; enlarge tiles or scratchpads"
     return None
 
 

@@ -11,7 +11,7 @@ from sim.kernels.tensor.layer import N_LEVELS, simulate_tiling
 from sim.kernels.tensor.sums import layer_activity, sum_layer
 from sim.kernels.tensor.times import ceil_div
 
-MOST_CUTS = 64  # of an axis: 8, and 4 for each doubling beyond 8 parts
+MOST_CUTS = 80  # of an axis: 8, and 4 for each doubling beyond 8 parts, to 2**20 parts and more
 MOST_CHANNEL_CUTS = 8  # the parameter memory holds 8 channel units
 NO_LIMIT = 1 << 60
 

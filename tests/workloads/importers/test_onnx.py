@@ -364,6 +364,9 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
             trace_onnx(path)
     with pytest.raises(InputError, match="wanted an ONNX model, got"):
         trace_onnx(tmp_path / "missing.onnx")
+    for path in (tmp_path, Path("/dev/zero")):
+        with pytest.raises(InputError, match="wanted an ONNX model, got a folder or a device; name a file"):
+            trace_onnx(path)
 
 
 def test_mutated_files_give_one_line() -> None:

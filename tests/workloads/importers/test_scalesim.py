@@ -56,6 +56,7 @@ def test_depthwise_by_name_and_dense_by_column(tmp_path: Path) -> None:
         (HEADER + "a, 8, 8, 3, 3, 1, 1, 1, 1, 1\n", "topology.csv:2: wanted 8 columns"),
         (HEADER + "a, 8, 8, 3, 3, 1, 4, 1\nb, 8, x, 3, 3, 1, 4, 1\n", "topology.csv:3: input width: wanted a positive integer, got 'x'"),
         (HEADER + "a, 8, 8, 3, 3, 1, 4, 0\n", "topology.csv:2: stride: wanted a positive integer, got '0'"),
+        (HEADER + "a, 8, 8, 3, 3, 1, 4, " + "9" * 5000 + "\n", "topology.csv:2: stride: wanted a positive integer, got '999"),
         (HEADER + "a, 8, 8, 9, 3, 1, 4, 1\n", "topology.csv:2: a: wanted a filter within the input 8x8, got 9x3"),
         (HEADER + "a, 8, 8, 3, 3, 1, 4, 1, 2:4,\n", "topology.csv:2: density: wanted 1:1 (dense weights), got '2:4'"),
         ("Layer, M, N, K\na, 1, 2\n", "topology.csv:2: wanted 4 columns (name, M, N, K), got 3"),

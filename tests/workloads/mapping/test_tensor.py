@@ -134,9 +134,9 @@ def test_average_pooling_loads_its_weights_once() -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"act_scratchpad_bytes": 256}, "act_scratchpad_bytes: a tile needs 35 words, a buffer has 32"),
-        ({"acc_scratchpad_bytes": 256}, "acc_scratchpad_bytes: a tile needs 8 words, a buffer has 4"),
-        ({"weight_scratchpad_bytes": 256}, "weight_scratchpad_bytes: a tile needs 36 words, a buffer has 16"),
+        ({"act_scratchpad_bytes": 256}, "act_scratchpad_bytes: wanted room for 35 words of a tile, got a buffer of 32"),
+        ({"acc_scratchpad_bytes": 256}, "acc_scratchpad_bytes: wanted room for 8 words of a tile, got a buffer of 4"),
+        ({"weight_scratchpad_bytes": 256}, "weight_scratchpad_bytes: wanted room for 36 words of a tile, got a buffer of 16"),
     ],
 )
 def test_what_does_not_fit_says_what_is_missing(change: dict[str, int], problem: str) -> None:
@@ -151,6 +151,11 @@ def test_channels_of_a_tile_are_whole_units() -> None:
 def test_what_no_machine_runs_says_why() -> None:
     assert layer_refusal(CONV) is None
     assert layer_refusal(replace(CONV, kernel_h=300)) == "conv: wanted kernel, stride and padding of at most 255, got 300"
+    axis = "conv: wanted lines and channels of at most 1048576, got 1048577; split the layer"
+    assert layer_refusal(replace(CONV, in_channels=(1 << 20) + 1)) == axis
+    huge = replace(CONV, in_channels=1 << 20, out_channels=1 << 20, out_h=1 << 20)
+    assert "wanted a layer of at most 1e+15 multiplications, got" in str(layer_refusal(huge))
+    assert "wanted a layer of at most 1e+15 multiplications, got" in str(layer_refusal(replace(CONV, repeat=1 << 50)))
     assert layer_refusal(replace(CONV, in_w=5000)) == "conv: wanted lines of at most 4095 pixels, got 5000"
     tall = replace(CONV, in_h=20_000, out_h=10_000, in_w=1, out_w=1, in_channels=1)
     assert not fits(replace(DESIGN, act_scratchpad_bytes=1 << 20), tall, Tiling(rows=4000, blocks=1, channels=8))
