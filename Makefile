@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 DEMO := out/demo
-SOURCES := designs workloads sim hw explore reports lockstep tests benchmarks
+SOURCES := designs workloads sim hw explore reports lockstep docs tests benchmarks
 
 # The stamp holds the folder it was made in: a checkout that was moved or copied is set up again.
 ifneq ($(shell cat .venv/.ready 2>/dev/null),$(CURDIR))
