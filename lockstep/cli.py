@@ -250,14 +250,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         given = list(sys.argv[1:] if arguments is None else arguments)
         code = app(args=given or ["--help"], prog_name="lockstep", standalone_mode=False)
-        sys.stdout.flush()
+        if code == 130:  # how newer typers tell of Ctrl-C
+            raise KeyboardInterrupt
+        if sys.stdout is not None:  # None: closed before we were started
+            sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except InputError as error:
         return _complain(str(error), 2)
     except (KeyboardInterrupt, typer.Abort):
         return _complain("interrupted", 130)
     except BrokenPipeError:  # `lockstep ... | head`: the reader has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
         return 0
     except Exception as error:
         if _is_interrupted_sweep(error):
@@ -290,10 +293,18 @@ def _complain(message: str, code: int) -> int:
 
 
 def _print(document: Any, as_json: bool, text: Any) -> None:
-    if as_json:
-        print(json.dumps(document, allow_nan=False))
-    else:
-        print(text())
+    try:
+        print(json.dumps(document, allow_nan=False) if as_json else text(), flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _drop_stdout()
+        raise InputError(f"stdout: wanted room for the result, got: {error.strerror}; send it elsewhere") from error
+
+
+def _drop_stdout() -> None:
+    """Let what is still buffered go nowhere, so that the interpreter's last flush does not fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _space(space: str, settings: Sequence[str] | None) -> Space:

@@ -120,7 +120,7 @@ def test_sweep_keeps_a_store_and_writes_a_page(capsys: pytest.CaptureFixture[str
         (("simulate", "tensor", "--tile", "conv1=rows=1,blocks=x"), "blocks: wanted a whole number, got 'x'"),
         (("simulate", "tensor", "--tile", "conv1=rows=1,order=rows"), "order: wanted one of rows_outer, channels_outer, got 'rows'"),
         (("simulate", "tensor", "--tile", "conv1=rows=1"), "wanted rows, blocks, channels, order, got no blocks, channels"),
-        (("simulate", "tensor", "--set", "weight_bits=4"), "conv1: weight_bits: wanted at least 8 for its numbers, got 4"),
+        (("simulate", "tensor", "--set", "weight_bits=4"), "conv1: weight_bits: weights are -127 to 116, wanted at least 8, got 4"),
         (("simulate", TOY, "--timeline", "t.json"), "timeline: wanted a family whose simulator tells when things happen"),
         (("sweep", TOY, "--workers", "0"), "Invalid value for '--workers'"),
         (("sweep", TOY, "--store", TOY), "wanted a Lockstep results store, got another kind of file"),
@@ -257,3 +257,32 @@ def test_the_public_names_are_there() -> None:
     assert len(lockstep.flat_table(found.rows)) == 12
     with pytest.raises(InputError, match="--set lanes=8.5: wanted a whole number, got 8.5"):
         lockstep.simulate(TOY, lanes=8.5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
+def test_a_full_disk_behind_stdout_is_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.toy_family", "simulate", TOY, "--set", "lanes=8", "--json"],
+            cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert last == "lockstep: stdout: wanted room for the result, got: No space left on device; send it elsewhere"
+    assert "Traceback" not in done.stderr
+
+
+def test_stdout_may_be_closed() -> None:
+    command = f"{sys.executable} -m tests.toy_family simulate {TOY} --json >&-"
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+
+
+def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from lockstep import api
+
+    def interrupted(*arguments: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(api, "simulate", interrupted)
+    assert run(capsys, "simulate", TOY, "--json") == (130, "", "lockstep: interrupted\n")
