@@ -25,7 +25,7 @@ from explore import area_coefficients
 from explore.area_coefficients import Errors, Measurement
 
 Role = Literal["fit", "held_out"]
-SEED, N_FIT, N_HELD_OUT = 1, 18, 15
+SEED, N_FIT, N_HELD_OUT = 1, 18, 24
 MEASUREMENTS, FITTED = FOLDER / "synthesized.json", FOLDER / "logic_fitted.yaml"
 _SIDES: dict[Role, tuple[int, ...]] = {"fit": (2, 3, 4, 6, 8), "held_out": (2, 3, 4, 6, 8, 12, 16)}
 
