@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import multiprocessing
 import os
 import pkgutil
+import signal
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -124,21 +127,28 @@ def verify(
         for index, point in enumerate(chosen)
     ]
     results: dict[int, tuple[CaseResult, ...]] = {}
-    with ProcessPoolExecutor(max_workers=workers or os.cpu_count()) as pool:
+    with ProcessPoolExecutor(max_workers=workers or os.cpu_count(), initializer=_start_worker) as pool:
         futures = {pool.submit(_verify_point, *job): job[1] for job in jobs}
         try:
             for future in as_completed(futures):
                 results[futures[future]] = tuple(future.result())
                 if progress:
                     progress(len(results), len(jobs))
-        except BaseException:
+        except BaseException:  # an interrupt, too: nobody waits for simulations whose results are not wanted
             pool.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children():
+                worker.terminate()
             raise
     return Verification(
         results=tuple(result for index in sorted(results) for result in results[index]),
         seed=seed,
         n_points=len(chosen),
     )
+
+
+def _start_worker() -> None:
+    """End on SIGTERM by an exception, so that a bench that is running takes its simulator with it."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
 
 def verify_network(

@@ -141,6 +141,7 @@ def rtl(
     from lockstep import api
 
     chosen = _space(space, set_)
+    print("rtl: building the machine and its Verilog; arrays of thousands of PEs take minutes", file=sys.stderr)
     written = [str(path) for path in api.rtl(chosen, output)]
     _note_open_axes(chosen)
     _print({"files": written, "point": chosen.first_point()}, json_, lambda: "\n".join(written))

@@ -153,7 +153,7 @@ HEAD = "family: toy\ndesign:\n"
         (HEAD + "  clock_mhz: {range: [1, 999999999]}\n", ":3:22: clock_mhz: wanted at most 4096 values, got 999999999; use log2"),
         (HEAD + "  order: {range: [1, 2]}\n", ":3:10: order: wanted one of rows_first, columns_first, got a range; list the values"),
         ("family: toy\nminimize: area_um2\n", ":2:11: minimize: wanted a list, got 'area_um2'"),
-        ("family: toy\nminimize: [area]\n", ":2:12: minimize: wanted a metric (latency_ns, area_um2, energy_pj, cycles, edp_pj_ns, utilization, roofline_cycles), got 'area' (did you mean 'area_um2'?)"),
+        ("family: toy\nminimize: [area]\n", ":2:12: minimize: wanted a metric (latency_ns, area_um2, energy_pj, cycles, edp_pj_ns, utilization, roofline_cycles, accuracy, overflows), got 'area' (did you mean 'area_um2'?)"),
         ("family: toy\nminimize: [8]\n", ":2:12: wanted text under minimize, got 8"),
         ("family: toy\nsubject_to: [area_um2 = 8]\n", ":2:14: subject_to: wanted a constraint such as 'area_um2 <= 8e6', got 'area_um2 = 8'"),
         ("family: toy\nsubject_to: ['area_um2 <= __import__(1)']\n", ":2:14: subject_to: wanted a constraint such as 'area_um2 <= 8e6', got 'area_um2 <= __import__(1)'"),
