@@ -141,6 +141,7 @@ def rtl(
     from lockstep import api
 
     chosen = _space(space, set_)
+    _make_folder(output)
     print("rtl: building the machine and its Verilog; arrays of thousands of PEs take minutes", file=sys.stderr)
     written = [str(path) for path in api.rtl(chosen, output)]
     _note_open_axes(chosen)
@@ -346,9 +347,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(
-            f"{folder}: wanted a folder for the store, got: {error.strerror}; name another --store"
-        ) from error
+        raise InputError(f"{folder}: wanted a folder to write to, got: {error.strerror}; name another") from error
 
 
 def _note_open_axes(space: Space) -> None:
