@@ -124,7 +124,7 @@ def test_sweep_keeps_a_store_and_writes_a_page(capsys: pytest.CaptureFixture[str
         (("simulate", TOY, "--timeline", "t.json"), "timeline: wanted a family whose simulator tells when things happen"),
         (("sweep", TOY, "--workers", "0"), "Invalid value for '--workers'"),
         (("sweep", TOY, "--store", TOY), "wanted a Lockstep results store, got another kind of file"),
-        (("sweep", TOY, "--store", "/proc/none/s"), "wanted a folder for the store"),
+        (("sweep", TOY, "--store", "/proc/none/s"), "/proc/none: wanted a folder to write to"),
         (("report", "none.sqlite", "-o", "page"), "none.sqlite: wanted a results store, got no such file"),
         (("rtl", TOY, "-o", "/proc/none/x"), "/proc/none/x: wanted a folder to write to"),
         (("synth", TOY, "--target", "vacuum"), "'vacuum' is not one of"),
