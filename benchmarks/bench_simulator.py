@@ -38,7 +38,7 @@ Why the compute cycles differ (R x C array, M pixels, K products an output, N ou
   next fold's operand follows the last pixels of the fold before through the array, so folds follow without a gap:
   max(M, R) cycles each (IS: max(N, C)).
 - OS: SCALE-Sim takes K + R + C - 2 cycles a fold, in which the last sums leave before their last operands came. Here
-  folds follow without a gap, K cycles each, and sums drain through a second register under the next fold.
+  folds follow without a gap, K cycles each, and finished sums leave one row a cycle under the next fold.
 - A fold does not cross tiles: where a layer is cut into tiles of rows, each may end with a partly filled fold.
 - Fill and drain of the whole layer are phases of their own here, with DRAM latency, output path and store; SCALE-Sim's
   stall-free mode has neither. Its "Total Cycles" is the index of the last cycle, so 1 is added.
