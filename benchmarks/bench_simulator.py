@@ -9,6 +9,7 @@ installed, the comparison is left out and the reason printed.
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import time
 import venv
@@ -90,16 +91,21 @@ print(json.dumps(time.process_time() - start))
 
 
 def points_a_second(workload: str, n_points: int) -> tuple[float, int]:
-    """(design points a CPU second, tiling search included; how many) on one core, of random points that fit."""
+    """(design points a CPU second, tiling search included; how many) on one core, of random points that fit.
+
+    The median of three runs: other work on the machine shows in a single one.
+    """
     layers = load_workload(workload).layers
     designs = [Design(**point) for point in load_space(SPACE).random_points(n_points, SEED)]
     # The first run compiles, or reads numba's cache, and tells the points that do not fit, which would be too quick.
     runs = tensor.simulate(designs, layers)
     designs = [design for design, run in zip(designs, runs, strict=True) if run.failure is None]
-    start = time.process_time()
-    tensor.simulate(designs, layers)
-    seconds = time.process_time() - start
-    return len(designs) / seconds, len(designs)
+    seconds = []
+    for _ in range(3):
+        start = time.process_time()
+        tensor.simulate(designs, layers)
+        seconds.append(time.process_time() - start)
+    return len(designs) / statistics.median(seconds), len(designs)
 
 
 def install_peer() -> Path | None:
