@@ -96,7 +96,8 @@ def points_a_second(workload: str, n_points: int) -> tuple[float, int]:
     The median of three runs: other work on the machine shows in a single one.
     """
     layers = load_workload(workload).layers
-    designs = [Design(**point) for point in load_space(SPACE).random_points(n_points, SEED)]
+    space = load_space(SPACE)
+    designs = [space.design(point) for point in space.random_points(n_points, SEED)]
     # The first run compiles, or reads numba's cache, and tells the points that do not fit, which would be too quick.
     runs = tensor.simulate(designs, layers)
     designs = [design for design, run in zip(designs, runs, strict=True) if run.failure is None]
