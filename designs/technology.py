@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from designs import yaml_strict
 from designs.errors import InputError
@@ -21,7 +21,7 @@ Scaling: TypeAlias = Literal["stillmaker_baas", "whole_operation"]
 Logic: TypeAlias = Literal["fitted", "literature"]
 
 FOLDER = Path(__file__).parent / "technology"
-LOGIC_KINDS = (
+LogicKind: TypeAlias = Literal[
     "multiplier",
     "adder",
     "incrementer",
@@ -34,7 +34,8 @@ LOGIC_KINDS = (
     "comparator",
     "gate",
     "gates",
-)
+]
+LOGIC_KINDS: tuple[str, ...] = get_args(LogicKind)
 FEATURES = ("constant", "bits", "other_bits", "product", "sum", "square", "rows", "ways", "levels")
 
 

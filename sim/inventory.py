@@ -13,24 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
-Kind = Literal[
-    "multiplier",
-    "adder",
-    "incrementer",
-    "register",
-    "cleared_register",
-    "enabled_register",
-    "counter",
-    "mux",
-    "shifter",
-    "comparator",
-    "gate",
-    "gates",
-    "sram",
-    "dram",
-]
+from designs.technology import LogicKind
+
+Kind: TypeAlias = LogicKind | Literal["sram", "dram"]
 
 
 @dataclass(frozen=True, kw_only=True)
