@@ -1,0 +1,1 @@
+"""Classifiers made of look-up tables: data sets, training, and the circuits that training gives."""
