@@ -89,7 +89,7 @@ def save(store: Path, measurements: dict[str, dict[str, Any]]) -> None:
 
 def synthesized(design: Design) -> dict[str, Any]:
     """One measurement, from the cache where the same Verilog was synthesized before."""
-    from hw.cache import cache_dir
+    from designs.cache import cache_dir
     from hw.families.tensor import build
     from hw.synthesis import synthesize
     from hw.verilog import emit_verilog

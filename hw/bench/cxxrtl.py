@@ -21,10 +21,10 @@ from types import TracebackType
 
 import numpy as np
 
+from designs.cache import cache_dir, locked, mark_used
 from designs.errors import InputError
+from designs.yosys import run_yosys
 from hw.bench.simulator import BenchError
-from hw.cache import cache_dir, locked, mark_used
-from hw.synthesis import run_yosys
 
 _BENCH = Path(__file__).with_name("machine.cpp")
 _SCRIPT = """

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from designs.cache import cache_dir, locked, mark_used
 from designs.errors import InputError
 from hw.bench.exchange import ARGUMENTS_FILE, RESULT_FILE, WORK_DIR_VARIABLE
-from hw.cache import cache_dir, locked, mark_used
 from hw.verilog import VerilogError, verilator_root
 
 SimulatorName = Literal["icarus", "verilator"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hw import cache
+from designs import cache
 
 
 def test_unused_neighbours_are_removed(tmp_path: Path) -> None:
