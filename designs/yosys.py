@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,15 +19,25 @@ class YosysError(RuntimeError):
         self.message = message
 
 
-def run_yosys(script: str, folder: Path) -> None:
+CONFINED = "/confined"  # what the folder is called within a confined run
+
+
+def run_yosys(script: str, folder: Path, *, confined: bool = False) -> None:
     """Run `script` in `folder`; it names files relative to that folder only. YosysError where yosys fails.
+
+    `confined` is for what a user wrote: neither the script nor what it reads can open anything outside the folder, and
+    files are named f"{CONFINED}/name".
 
     Nothing is printed. What a script wants to know it writes into files (`tee -q -o`): the wheel's own output ends
     after the first pass of abc. Absolute names do not work: the wheel has a temporary folder of its own.
     """
     warm_up_yosys()
     (folder / "script.ys").write_text(script)
-    done = subprocess.run([*_YOSYS, "-q", "-s", "script.ys"], cwd=folder, text=True, capture_output=True, check=False)
+    name = f"{CONFINED}/script.ys" if confined else "script.ys"
+    environment = dict(os.environ) | ({"YOWASP_MOUNT": f"{CONFINED}={folder.resolve()}"} if confined else {})
+    done = subprocess.run(
+        [*_YOSYS, "-q", "-s", name], cwd=folder, env=environment, text=True, capture_output=True, check=False
+    )
     if done.returncode == 0:
         return
     lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
