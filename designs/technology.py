@@ -1,4 +1,4 @@
-"""Technology tables: what a gate, an SRAM macro and a DRAM bit cost at a node. Every number's source is in technology/.
+"""Technology tables: what a gate, a LUT, an SRAM macro and a DRAM bit cost at a node. Sources are in technology/.
 
 Wires between macros are not priced; delay is not modelled: the clock is an input of the design.
 """
@@ -6,7 +6,7 @@ Wires between macros are not priced; delay is not modelled: the clock is an inpu
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -36,6 +36,9 @@ LogicKind: TypeAlias = Literal[
     "gates",
 ]
 LOGIC_KINDS: tuple[str, ...] = get_args(LogicKind)
+FabricKind: TypeAlias = Literal["lut", "fabric_register"]
+FABRIC_KINDS: tuple[str, ...] = get_args(FabricKind)
+FABRIC_FEATURES = ("constant", "bits", "cells")
 FEATURES = ("constant", "bits", "other_bits", "product", "sum", "square", "rows", "ways", "levels")
 
 
@@ -52,6 +55,16 @@ class Fit:
         return self.coefficient * n_kb**self.kb_power * bits**self.bits_power
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FabricPrices:
+    """Coefficients by feature of one kind of part of a LUT fabric (see fabric.yaml)."""
+
+    um2: Mapping[str, float]
+    leakage_nw: Mapping[str, float]
+    toggle_pj: Mapping[str, float]  # one change of one output
+    load_pj: Mapping[str, float]  # one bit clocked; none for a LUT
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)  # tables are kept, so an object is its own key
 class Technology:
     """Prices at one node. `nand2` and `logic_pj` map a kind of part to coefficients by feature (see logic.yaml)."""
@@ -63,6 +76,9 @@ class Technology:
     nand2_leakage_nw: float
     nand2: Mapping[str, Mapping[str, float]]
     logic_pj: Mapping[str, Mapping[str, float]]
+    fabric: Mapping[str, FabricPrices]
+    fp32_multiply_pj: float
+    fp32_add_pj: float
     sram_read_pj: Fit
     sram_write_pj: Fit
     sram_um2: Fit
@@ -116,6 +132,9 @@ def _technology(node_nm: int, scaling: Scaling, dram: str | None, chosen: Logic)
         nand2={part: _coefficients(logic, part, "nand2", 1.0) for part in LOGIC_KINDS}
         | (_fitted() if chosen == "fitted" else {}),
         logic_pj={part: _coefficients(logic, part, "pj", arithmetic_energy) for part in LOGIC_KINDS},
+        fabric={part: _fabric(part, node.area, arithmetic_energy) for part in FABRIC_KINDS},
+        fp32_multiply_pj=_number(_table("float"), "fp32_multiply_pj", "value") * arithmetic_energy,
+        fp32_add_pj=_number(_table("float"), "fp32_add_pj", "value") * arithmetic_energy,
         sram_read_pj=sram["read_pj"],
         sram_write_pj=sram["write_pj"],
         sram_um2=sram["area_mm2"],
@@ -248,10 +267,29 @@ def _coefficients(logic: yaml_strict.Mapping, part: str, key: str, factor: float
     return _features(entry, key, f"{part} {key}", factor)
 
 
-def _features(parent: yaml_strict.Mapping, key: str, what: str, factor: float) -> dict[str, float]:
+def _fabric(part: str, area: float, energy: float) -> FabricPrices:
+    entry = _table("fabric").entries[part]
+    assert isinstance(entry, yaml_strict.Mapping)
+
+    def coefficients(key: str, factor: float) -> dict[str, float]:
+        if key not in entry.entries:
+            return {}
+        return _features(entry, key, f"{part} {key}", factor, FABRIC_FEATURES)
+
+    return FabricPrices(
+        um2=coefficients("um2", area),
+        leakage_nw=coefficients("leakage_nw", area),
+        toggle_pj=coefficients("toggle_pj", energy),
+        load_pj=coefficients("load_pj", energy),
+    )
+
+
+def _features(
+    parent: yaml_strict.Mapping, key: str, what: str, factor: float, known: Sequence[str] = FEATURES
+) -> dict[str, float]:
     table = parent.entries[key]
     assert isinstance(table, yaml_strict.Mapping)
-    table.expect_keys(FEATURES, what)
+    table.expect_keys(known, what)
     return {feature: _number(table, feature) * factor for feature in table.entries}
 
 

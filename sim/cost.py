@@ -1,7 +1,7 @@
 """What a design costs: area = inventory x technology; energy = activity x technology + leakage x time.
 
-Logic is counted in NAND2 equivalents, SRAM in macros, DRAM in bits moved. A part that no table prices is a CostError,
-never zero.
+Logic is counted in NAND2 equivalents, a LUT fabric in LUTs and registers, SRAM in macros, DRAM in bits moved. A part
+that no table prices is a CostError, never zero.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from designs.technology import Technology
+from designs.technology import FABRIC_KINDS, Technology
 from sim.inventory import Inventory, Kind, Part
 
 LEAKAGE = "leakage"  # slice of the energy breakdown; every other slice has the name of its part in the inventory
@@ -99,6 +99,13 @@ def _unit_of_size(kind: Kind, bits: int, other_bits: int, words: int, technology
             read_pj=technology.sram_read_pj.at(n_kb, bits),
             write_pj=technology.sram_write_pj.at(n_kb, bits),
         )
+    if (fabric := technology.fabric.get(kind)) is not None:
+        return _Unit(
+            _sum(part, fabric.um2),
+            _sum(part, fabric.leakage_nw),
+            operation_pj=_sum(Part(kind=kind, bits=bits if kind == "lut" else 1), fabric.toggle_pj),
+            write_pj=_sum(Part(kind=kind, bits=1), fabric.load_pj),
+        )
     gates = nand2_equivalents(part, technology)
     return _Unit(
         gates * technology.nand2_um2,
@@ -114,12 +121,13 @@ def _dynamic_pj(name: str, part: Part, activity: Mapping[str, int], technology: 
     is_memory = part.kind in ("sram", "dram")
     if is_memory and part.operations:
         raise CostError(f"{name}: wanted reads and writes of a memory, got operations {sorted(part.operations)}")
-    if not is_memory and (part.reads or part.writes):
+    if not is_memory and (part.reads or (part.writes and part.kind != "fabric_register")):
         raise CostError(f"{name}: wanted operations for logic ({part.kind}), got reads or writes")
     unit = _unit(part, technology)
     if is_memory:
         return _n(part.reads, activity) * unit.read_pj + _n(part.writes, activity) * unit.write_pj
-    return _n(part.operations, activity) * unit.operation_pj
+    worked = _n(part.operations, activity) * unit.operation_pj
+    return worked + _n(part.writes, activity) * unit.write_pj if part.writes else worked
 
 
 def _counters(part: Part) -> tuple[str, ...]:
@@ -133,7 +141,13 @@ def _n(uses: Mapping[str, float], activity: Mapping[str, int]) -> float:
 def _linear(part: Part, prices: Mapping[str, Mapping[str, float]]) -> float:
     coefficients = prices.get(part.kind)
     if coefficients is None:
-        raise CostError(f"{part.kind}: wanted a part with a price ({', '.join(prices)}, sram, dram), got none for it")
+        raise CostError(
+            f"{part.kind}: wanted a part with a price ({', '.join([*prices, *FABRIC_KINDS])}, sram, dram), got none for it"
+        )
+    return _sum(part, coefficients)
+
+
+def _sum(part: Part, coefficients: Mapping[str, float]) -> float:
     return sum(coefficient * _feature(part, feature) for feature, coefficient in coefficients.items())
 
 
@@ -144,6 +158,8 @@ def _feature(part: Part, feature: str) -> float:
         return 1
     if feature == "bits":
         return part.bits
+    if feature == "cells":
+        return 2**part.bits
     if part.other_bits < 1:
         raise CostError(f"{part.kind}: wanted 1 or more other_bits, got {part.other_bits}")
     if feature == "other_bits":

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from designs.technology import LogicKind
+from designs.technology import FabricKind, LogicKind
 
-Kind: TypeAlias = LogicKind | Literal["sram", "dram"]
+Kind: TypeAlias = LogicKind | FabricKind | Literal["sram", "dram"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +32,15 @@ class Part:
     - mux: `bits` wide, one of `other_bits` inputs.
     - shifter: `bits` wide, `other_bits` different shift distances.
     - gates: `bits` NAND2 equivalents each.
+    - lut: one LUT of `bits` inputs of a LUT fabric with its share of the wires; an operation changes its output.
+    - fabric_register: `bits` wide, in a LUT fabric; a write clocks one bit, an operation is a change of one bit.
     - sram: one single-ported macro of `words` words of `bits` bits.
     - dram: off-chip memory: no area; one access moves `bits` bits.
 
     `operations`, `reads` and `writes` map an activity counter to how many operations (reads, writes) of ONE part each
     unit of the counter stands for: `operations={"macs": 1}` on the 256 multipliers of a PE array means that every MAC
-    works one multiplier once. `operations` is for logic and registers, `reads` and `writes` for memories.
+    works one multiplier once. `operations` is for logic and registers, `reads` and `writes` for memories, `writes` also
+    for fabric registers.
     """
 
     kind: Kind
