@@ -125,6 +125,19 @@ def load_arrays(path: str | Path) -> DataSet:
     )
 
 
+def load_samples(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """(features, labels) to run a finished circuit on, from a file that `load_arrays` reads, in the file's order.
+
+    The test samples where the file has some, else all: uint16 (n, n_features) and int64 (n,).
+    """
+    path = Path(path)
+    arrays = _read(path)
+    suffix = "_test" if "features_test" in arrays and "labels_test" in arrays else ""
+    features, labels = _features(path, arrays, f"features{suffix}"), _labels(path, arrays, f"labels{suffix}")
+    _same_length(path, features, labels, suffix)
+    return features, labels
+
+
 def _read(path: Path) -> dict[str, np.ndarray]:
     wanted = "an .npz with arrays `features` and `labels` (numpy.savez)"
     try:
