@@ -99,12 +99,12 @@ def points_a_second(workload: str, n_points: int) -> tuple[float, int]:
     space = load_space(SPACE)
     designs = [space.design(point) for point in space.random_points(n_points, SEED)]
     # The first run compiles, or reads numba's cache, and tells the points that do not fit, which would be too quick.
-    runs = tensor.simulate(designs, layers)
+    runs = tensor.simulate_layers(designs, layers)
     designs = [design for design, run in zip(designs, runs, strict=True) if run.failure is None]
     seconds = []
     for _ in range(3):
         start = time.process_time()
-        tensor.simulate(designs, layers)
+        tensor.simulate_layers(designs, layers)
         seconds.append(time.process_time() - start)
     return len(designs) / statistics.median(seconds), len(designs)
 
@@ -163,7 +163,7 @@ def compare_with_peer(python: Path) -> None:
         cycles, seconds = run_peer(python, code)
         peer_seconds += seconds
         start = time.process_time()
-        run = tensor.simulate([design] * repeats, PEER_LAYERS)[0]
+        run = tensor.simulate_layers([design] * repeats, PEER_LAYERS)[0]
         ours_seconds += (time.process_time() - start) / repeats
         for layer, theirs in zip(run.layers, cycles, strict=True):
             compute = layer.phases["compute"]

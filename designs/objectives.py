@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from designs.errors import InputError
 from designs.spelling import nearest, shown
 
-METRICS = (
+METRICS = (  # of all families
     "latency_ns",
     "area_um2",
     "energy_pj",
@@ -42,23 +42,27 @@ class Constraint:
     bound: float
 
     def holds(self, row: Mapping[str, Any]) -> bool:
-        """Whether a result row keeps the constraint; a failed row does not."""
-        value = row[self.metric]
+        """Whether a result row keeps the constraint; a row that lacks the metric, as a failed one, does not."""
+        value = row.get(self.metric)
         return value is not None and _COMPARE[self.comparison](value, self.bound)
 
     def __str__(self) -> str:
         return f"{self.metric} {self.comparison} {self.bound:g}"
 
 
-def parse_objective(text: str) -> str:
-    """The name of a metric of a result row; InputError with the nearest right spelling otherwise."""
-    if text not in METRICS:
-        raise InputError(f"wanted a metric ({', '.join(METRICS)}), got {shown(text)}{nearest(text, METRICS)}")
+def parse_objective(text: str, own_metrics: Sequence[str] = ()) -> str:
+    """The name of a metric of a result row; InputError with the nearest right spelling otherwise.
+
+    `own_metrics` are those that the rows of a family have beside METRICS.
+    """
+    known = (*METRICS, *own_metrics)
+    if text not in known:
+        raise InputError(f"wanted a metric ({', '.join(known)}), got {shown(text)}{nearest(text, known)}")
     return text
 
 
-def parse_constraint(text: str) -> Constraint:
-    """`area_um2 <= 8e6` and the like: metric, one of <= >= < >, a finite number."""
+def parse_constraint(text: str, own_metrics: Sequence[str] = ()) -> Constraint:
+    """`area_um2 <= 8e6` and the like: metric (see `parse_objective`), one of <= >= < >, a finite number."""
     match = _CONSTRAINT.fullmatch(text)
     if match is None:
         raise InputError(f"wanted a constraint such as 'area_um2 <= 8e6', got {shown(text)}")
@@ -68,4 +72,4 @@ def parse_constraint(text: str) -> Constraint:
         bound = math.nan
     if not math.isfinite(bound):
         raise InputError(f"wanted a finite number after {match[2]!r}, got {shown(match[3])}")
-    return Constraint(parse_objective(match[1]), match[2], bound)
+    return Constraint(parse_objective(match[1], own_metrics), match[2], bound)

@@ -228,14 +228,15 @@ def load_space(path_or_name: str | Path) -> Space:
         fields = fields_of(families.load(family).Design)
     except InputError as error:
         raise top.entries["family"].place.error(str(error)) from error
+    own_metrics = families.metrics(family)
     axes, places = _axes(top.entries.get("design"), fields, family)
     space = Space(
         name=path.stem,
         family=family,
         axes=axes,
         workload=_text(top.entries["workload"], "the name of a workload") if "workload" in top.entries else None,
-        minimize=_texts(top, "minimize", parse_objective) or Space.minimize,
-        subject_to=_texts(top, "subject_to", parse_constraint),
+        minimize=_texts(top, "minimize", lambda text: parse_objective(text, own_metrics)) or Space.minimize,
+        subject_to=_texts(top, "subject_to", lambda text: parse_constraint(text, own_metrics)),
     )
     for (name, value), place in places.items():
         if (reason := space.impossible(name, value)) is not None:

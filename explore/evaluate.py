@@ -6,31 +6,19 @@ import hashlib
 import importlib
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
+from numbers import Integral
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from designs import families, technology
 from designs.space import Point
-from sim import accuracy, cost
+from explore.sources import sources_of
+from sim import cost
 from sim.inventory import Inventory
 from sim.run import LayerRun, Run
-
-if TYPE_CHECKING:
-    from workloads.load import Workload
+from workloads.load import Workload, expect_kind
 
 Row: TypeAlias = dict[str, Any]
-
-# Whatever changes a number in a row: the sources of the model and the technology tables.
-_MODEL_SOURCES = (
-    "sim",
-    "workloads/mapping",
-    "workloads/layer.py",
-    "designs/families",
-    "designs/technology.py",
-    "explore/evaluate.py",
-)
-_ROOT = Path(__file__).parent.parent
 
 
 def simulator(family: str) -> ModuleType:
@@ -43,11 +31,12 @@ def simulator(family: str) -> ModuleType:
 def model_version(family: str) -> str:
     """Names the model that made a row: the family's MODEL_VERSION, its sources and the technology tables.
 
-    Rows of another version are computed again rather than taken from a store.
+    Sources are the family's modules and all of ours that they import, so one family's rows stay valid when another one
+    changes. Rows of another version are computed again rather than taken from a store.
     """
     found = hashlib.sha256()
-    for path in _sources(family):
-        found.update(path.relative_to(_ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for module, path in sources_of(f"designs.families.{family}", f"sim.families.{family}", __name__).items():
+        found.update(module.encode() + b"\0" + path.read_bytes() + b"\0")
     declared = getattr(simulator(family), "MODEL_VERSION", "1")
     return f"{family}-{declared}-{found.hexdigest()[:12]}-{technology.digest()}"
 
@@ -64,18 +53,20 @@ def evaluate(
     """One result row a point, in order, through one call of the family's simulator.
 
     `tilings` pins how layers are cut, one a layer; None, there or altogether, leaves it to the family's mapper.
-    A point on which a layer does not fit becomes a failed row: `failure` says why, its numbers are None. A layer with
-    numbers must also fit the machine's bits; a layer that is a shape only is timed at whatever bits the machine has.
-    Raises DesignError where a point cannot be built.
+    A point on which the workload does not fit becomes a failed row: `failure` says why, its numbers are None. A layer
+    with numbers must also fit the machine's bits; a layer that is a shape only is timed at whatever bits the machine
+    has. Latency and energy are those of one inference, cycles and activity those of the whole run.
+    Raises DesignError where a point cannot be built, InputError where the family runs another kind of workload.
     """
     module = simulator(family)
+    expect_kind(workload, module.RUNS, family)
     design_class = families.load(family).Design
     designs = [design_class(**point) for point in points]
     for design in designs:
         design.check()
-    misfits = module.misfits(designs, workload.layers)
+    misfits = module.misfits(designs, workload)
     wide = [design for design, failure in zip(designs, misfits, strict=True) if failure is None]
-    found = iter(module.simulate(wide, workload.layers, *([] if tilings is None else [tilings])))
+    found = iter(module.simulate(wide, workload, *([] if tilings is None else [tilings])))
     runs = [next(found) if failure is None else Run(failure=failure) for failure in misfits]
     head = {
         "family": family,
@@ -89,18 +80,27 @@ def evaluate(
     return [
         head
         | {"point": dict(point)}
-        | _numbers(design, run, module.inventory(design), scaling)
+        | _numbers(design, run, module.inventory(design, workload), scaling)
         | _accuracy(module, design, run, workload)
+        | _figures(family, run)
         for point, design, run in zip(points, designs, runs, strict=True)
     ]
 
 
 def _accuracy(module: ModuleType, design: Any, run: Run, workload: Workload) -> Row:
-    """What the workload answers in the machine's arithmetic, where it has labelled images."""
-    if run.failure is not None or not accuracy.has_labels(workload):
+    """How often the machine is right, where the family can tell and the workload has labels."""
+    measured = None
+    if run.failure is None and hasattr(module, "accuracy"):
+        measured = module.accuracy(design, run, workload)
+    if measured is None:
         return {"accuracy": None, "overflows": None}
-    measured = accuracy.measure(workload, module.arithmetics(design, run))
     return {"accuracy": measured.accuracy, "overflows": measured.overflows}
+
+
+def _figures(family: str, run: Run) -> Row:
+    """The family's own columns, None in a failed row."""
+    names = families.metrics(family)
+    return dict.fromkeys(names) if run.failure is not None else {name: _plain(run.figures[name]) for name in names}
 
 
 def _numbers(design: Any, run: Run, inventory: Inventory, scaling: technology.Scaling) -> Row:
@@ -109,11 +109,15 @@ def _numbers(design: Any, run: Run, inventory: Inventory, scaling: technology.Sc
     found: Row = {"area_um2": sum(area.values()), "area_breakdown_um2": area, "failure": run.failure}
     if run.failure is not None:
         return found | dict.fromkeys(_MEASURED)
-    latency_ns = run.cycles * 1000 / design.clock_mhz
-    energy = cost.energy_pj(inventory, run.activity, latency_ns, prices)
+    run_ns = run.cycles * 1000 / design.clock_mhz
+    latency_ns = run_ns if run.latency_cycles is None else run.latency_cycles * 1000 / design.clock_mhz
+    of_run = cost.energy_pj(inventory, run.activity, run_ns, prices)
+    energy = {name: value / run.n_inferences for name, value in of_run.items()}
     energy_pj = sum(energy.values())
     return found | {
         "cycles": int(run.cycles),
+        "n_inferences": int(run.n_inferences),
+        "initiation_interval": None if run.initiation_interval is None else _plain(run.initiation_interval),
         "phases": _integers(run.phases),
         "activity": _integers(run.activity),
         "latency_ns": latency_ns,
@@ -128,6 +132,8 @@ def _numbers(design: Any, run: Run, inventory: Inventory, scaling: technology.Sc
 
 _MEASURED = (
     "cycles",
+    "n_inferences",
+    "initiation_interval",
     "phases",
     "activity",
     "latency_ns",
@@ -154,19 +160,19 @@ def _layer(layer: LayerRun) -> Row:
     }
 
 
-def _utilization(run: Run) -> float:
-    """Utilization of the whole run: that of the layers, weighted with their cycles."""
+def _utilization(run: Run) -> float | None:
+    """Of layers, theirs weighted with their cycles; without layers, the share of cycles in which a sample is taken."""
+    if not run.layers:
+        interval = run.initiation_interval
+        return None if interval is None else float(run.n_inferences * interval / run.cycles)
     busy = sum(layer.utilization * layer.cycles * layer.repeat for layer in run.layers)
     return float(busy / run.cycles) if run.cycles else 0.0
 
 
+def _plain(value: Any) -> int | float:
+    """A number as JSON has it, whole numbers as such."""
+    return int(value) if isinstance(value, Integral) else float(value)
+
+
 def _integers(counts: Any) -> dict[str, int]:
     return {name: int(count) for name, count in counts.items()}
-
-
-def _sources(family: str) -> list[Path]:
-    found: set[Path] = set()
-    for name in _MODEL_SOURCES:
-        path = _ROOT / name
-        found |= set(path.rglob("*.py")) if path.is_dir() else {path}
-    return sorted(path for path in found if path.parent.name != "families" or path.stem in (family, "__init__"))

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-MAXIMIZED = frozenset({"utilization", "accuracy"})  # metrics of which more is better: compared with their sign turned
+# Metrics of which more is better: compared with their sign turned.
+MAXIMIZED = frozenset({"utilization", "accuracy", "throughput_per_s"})
 
 Row = Mapping[str, Any]
 
@@ -33,7 +34,7 @@ def front_indices(costs: np.ndarray) -> list[int]:
 
 
 def pareto_front(rows: Sequence[Row], objectives: Sequence[str]) -> list[Row]:
-    """The rows on the exact front of these metrics, sorted by the first. Failed rows (metric None) never are."""
+    """The rows on the exact front of these metrics, sorted by the first. Rows that lack one, as failed rows do, never are."""
     if not rows:
         return []
     costs = np.array([[_cost(row, name) for name in objectives] for row in rows], dtype=float)
@@ -47,7 +48,7 @@ def _front_of_two(costs: np.ndarray, order: np.ndarray) -> list[int]:
 
 
 def _cost(row: Row, name: str) -> float:
-    value = row[name]
+    value = row.get(name)
     if value is None:
         return float("nan")
     return -float(value) if name in MAXIMIZED else float(value)

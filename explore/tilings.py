@@ -6,19 +6,22 @@ import dataclasses
 import importlib
 import pkgutil
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import workloads.mapping
 from designs.errors import InputError
 from designs.fields import Field
 from designs.spelling import nearest, shown
-from workloads.layer import Layer
+from workloads.kinds.network import Network
+from workloads.load import Workload
 
 
-def pinned_tilings(family: str, layers: Sequence[Layer], tiles: Mapping[str, str]) -> list[Any]:
+def pinned_tilings(family: str, workload: Workload, tiles: Mapping[str, str]) -> list[Any]:
     """One tiling a layer, None where the mapper is to search; `tiles` is layer name -> text. InputError if bad."""
-    names = [layer.name for layer in layers]
+    if not isinstance(workload, Network):
+        raise InputError(f"--tile: wanted a network, whose layers are cut, got {workload.name}, a {workload.kind()}")
+    names = [layer.name for layer in workload.layers]
     for name in tiles:
         if name not in names:
             known = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")

@@ -17,7 +17,8 @@ from typing import Any
 import explore.families
 from designs.errors import InputError
 from designs.space import Point, Space
-from workloads.load import Workload
+from explore.evaluate import simulator as simulator_of
+from workloads.load import Workload, expect_kind
 
 Progress = Callable[[int, int], None]  # points done, points in all
 
@@ -154,11 +155,14 @@ def _start_worker() -> None:
 def verify_network(
     space: Space, workload: Workload, n_images: int, *, simulator: str | None = None, progress: Progress | None = None
 ) -> NetworkResult:
-    """Run `workload` whole on the RTL of the space's first point. InputError where it does not fit the machine.
+    """Run `workload` whole on the RTL of the space's first point.
+
+    InputError where it does not fit the machine, or is of a kind that the family does not run.
 
     `progress` is told (images since the last call, images in all).
     """
     family = _family(space.family)
+    expect_kind(workload, simulator_of(space.family).RUNS, space.family)
     design = space.design(space.first_point())
     result: NetworkResult = family.verify_network(design, workload, n_images, simulator=simulator, progress=progress)
     return result

@@ -6,11 +6,13 @@ Bad input raises InputError with a message of one line.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from designs.errors import InputError
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 Row: TypeAlias = dict[str, Any]
 SpaceLike: TypeAlias = Space | str | Path
 WorkloadLike: TypeAlias = "Workload | str | Path | None"
+PLACED_TARGETS = ("ecp5", "ice40")  # of which place and route is known
 
 
 def simulate(
@@ -53,7 +56,7 @@ def simulate(
     chosen = pinned(space, parameters)
     loaded = workload_of(chosen, workload)
     point = chosen.first_point()
-    tilings = pinned_tilings(chosen.family, loaded.layers, tiles) if tiles else None
+    tilings = pinned_tilings(chosen.family, loaded, tiles) if tiles else None
     row = evaluate(chosen.family, [point], loaded, space=chosen.name, scaling=scaling, tilings=tilings)[0]
     if row["failure"] is not None:
         raise InputError(f"{chosen.name} on {loaded.name}: {row['failure']}")
@@ -68,9 +71,10 @@ def _write_timeline(
     """All layers one after the other; a layer that repeats is drawn once, and its further runs as a gap."""
     from explore.evaluate import simulator
     from reports.timeline import write_timeline
+    from workloads.kinds.network import Network
 
     module = simulator(space.family)
-    if not hasattr(module, "timeline"):
+    if not (hasattr(module, "timeline") and isinstance(workload, Network)):
         raise InputError(f"timeline: wanted a family whose simulator tells when things happen, got {space.family}")
     design = space.design(point)
     events = []
@@ -151,15 +155,19 @@ def verify_network(
     return run(chosen, loaded, n_images, simulator=simulator, progress=progress)
 
 
-def rtl(space: SpaceLike, directory: str | Path, **parameters: Value) -> list[Path]:
+def rtl(space: SpaceLike, directory: str | Path, *, workload: WorkloadLike = None, **parameters: Value) -> list[Path]:
     """Write the Verilog of one point, and `design.json` that says which, into a folder; the paths written.
 
-    The same design gives the same files byte for byte.
+    `workload` is the space's own where None; a machine that is made for its workload cannot do without. The same
+    design and workload give the same files byte for byte.
     """
     chosen = pinned(space, parameters)
     point = chosen.first_point()
-    top, verilog = _verilog(chosen, point)
-    described = {"family": chosen.family, "top": top, "design": point}
+    loaded = _workload_for_rtl(chosen, workload)
+    top, verilog = _verilog(chosen, point, loaded)
+    described: dict[str, Any] = {"family": chosen.family, "top": top, "design": point}
+    if loaded is not None:
+        described |= {"workload": loaded.name, "workload_digest": loaded.digest}
     texts = {f"{top}.v": verilog, "design.json": json.dumps(described, indent=2) + "\n"}
     folder = Path(directory)
     try:
@@ -173,21 +181,36 @@ def rtl(space: SpaceLike, directory: str | Path, **parameters: Value) -> list[Pa
 
 
 def synth(
-    space: SpaceLike, *, target: str = "gates", liberty: str | Path | None = None, **parameters: Value
+    space: SpaceLike,
+    *,
+    workload: WorkloadLike = None,
+    target: str = "gates",
+    liberty: str | Path | None = None,
+    place: bool = False,
+    **parameters: Value,
 ) -> dict[str, Any]:
     """Synthesize one point with yosys and set it beside the area model: `model`, `synthesized`, `error`.
 
-    `error` is model / synthesized - 1, for each quantity that both tell: NAND2 equivalents of the logic (`logic_um2`
-    with a liberty file) and memory bits; empty for FPGA targets, which the model does not price. With the target gates
-    each of the three also has `slices`: the same for each slice of the machine's logic, in NAND2 or um2. `coefficients`
-    names what the model's numbers come from and how far they are off elsewhere.
+    `workload` is the space's own where None. `error` is model / synthesized - 1, for each quantity that both tell.
+    Where the family predicts what a target's synthesis gives (`explore/families/<family>/synthesis.py`), that is the
+    model, and `remarks` say why the two differ. Elsewhere the model tells NAND2 equivalents of the logic (`logic_um2`
+    with a liberty file) and memory bits, nothing of FPGA targets; with the target gates each of the three then also has
+    `slices`: the same for each slice of the machine's logic, in NAND2 or um2, and `coefficients` names what the model's
+    numbers come from and how far they are off elsewhere.
+
+    `place` also places and routes (targets ecp5 and ice40): `placed` has fmax_mhz, luts, flip_flops, tool, seconds.
     """
+    if place and target not in PLACED_TARGETS:
+        raise InputError(f"--place: wanted the target {' or '.join(PLACED_TARGETS)}, got {target}")
     from hw.synthesis import synthesize
 
     chosen = pinned(space, parameters)
     point = chosen.first_point()
-    model = _model_size(chosen, point)
-    top, verilog = _verilog(chosen, point)
+    design = chosen.design(point)
+    loaded = _workload_for_rtl(chosen, workload)
+    own = _of_family(chosen.family, "synthesis")
+    model = dict(own.predicted(design, loaded, target)) if own else _model_size(chosen, design, loaded)
+    top, verilog = _verilog(chosen, point, loaded)
     found = synthesize(verilog, top, target=target, liberty=None if liberty is None else Path(liberty))  # type: ignore[arg-type]
     counted = {
         "nand2": found.gate_equivalents,
@@ -199,37 +222,60 @@ def synth(
         "brams": found.brams,
     }
     synthesized = {name: value for name, value in counted.items() if value is not None}
-    answer = {
+    answer: dict[str, Any] = {
         "family": chosen.family,
         "point": point,
+        "workload": loaded.name if loaded is not None else None,
         "target": target,
         "tool": found.tool,
-        "coefficients": _coefficients(),
+        "coefficients": None if own else _coefficients(),
         "model": model,
         "synthesized": synthesized,
         "error": {name: model[name] / synthesized[name] - 1 for name in model if synthesized.get(name)},
     }
     if target == "gates":
-        _add_slices(answer, chosen, found)
+        _add_slices(answer, chosen, loaded, found)
+    if place:
+        from hw.place import place_and_route
+
+        answer["placed"] = dataclasses.asdict(place_and_route(verilog, top, target=target))
+    answer["remarks"] = list(own.remarks(design, loaded, target, found)) if own else []
     return answer
 
 
-def _coefficients() -> dict[str, Any]:
-    from dataclasses import asdict
+def _workload_for_rtl(space: Space, workload: WorkloadLike) -> Workload | None:
+    """The workload that a machine may be made for, of the kind that its family runs; None where nobody named one."""
+    from explore.evaluate import simulator
+    from workloads.load import expect_kind
 
+    if workload is None and space.workload is None:
+        return None
+    loaded = workload_of(space, workload)
+    expect_kind(loaded, simulator(space.family).RUNS, space.family)
+    return loaded
+
+
+def _of_family(family: str, name: str) -> ModuleType | None:
+    """`explore/families/<family>/<name>.py`, what a family may add to a command; None where it does not."""
+    folder = f"explore.families.{family}"
+    try:
+        return importlib.import_module(f"{folder}.{name}")
+    except ModuleNotFoundError as error:
+        if error.name not in (folder, f"{folder}.{name}"):
+            raise
+        return None
+
+
+def _coefficients() -> dict[str, Any]:
     from designs.technology import area_errors, fitted_source
 
-    return {"logic": "fitted", "source": fitted_source(), "held_out": asdict(area_errors())}
+    return {"logic": "fitted", "source": fitted_source(), "held_out": dataclasses.asdict(area_errors())}
 
 
-def _add_slices(answer: dict[str, Any], space: Space, found: Synthesis) -> None:
+def _add_slices(answer: dict[str, Any], space: Space, workload: Workload | None, found: Synthesis) -> None:
     """Logic by slice of the inventory, where the family says which circuit belongs to which slice."""
-    folder = f"explore.families.{space.family}"
-    try:
-        slices = importlib.import_module(f"{folder}.slices")
-    except ModuleNotFoundError as error:
-        if error.name not in (folder, f"{folder}.slices"):
-            raise
+    slices = _of_family(space.family, "slices")
+    if slices is None:
         return
     from designs.technology import load_technology
     from explore.evaluate import simulator
@@ -244,34 +290,60 @@ def _add_slices(answer: dict[str, Any], space: Space, found: Synthesis) -> None:
     unit = technology.nand2_um2 if in_um2 else 1.0
     model = {
         name: unit * sum(p.count * nand2_equivalents(p, technology) for p in parts if p.kind not in ("sram", "dram"))
-        for name, parts in simulator(space.family).inventory(design).items()
+        for name, parts in simulator(space.family).inventory(design, workload).items()
     }
     answer["model"]["slices"] = {name: model.get(name, 0.0) for name in synthesized}
     answer["synthesized"]["slices"] = synthesized
     answer["error"]["slices"] = {name: model.get(name, 0.0) / size - 1 for name, size in synthesized.items()}
 
 
-def trace(file: str | Path, output: str | Path, *, bind: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """Import a quantized ONNX model and write it as a graph file that every command takes as workload.
+def trace(
+    file: str | Path,
+    output: str | Path,
+    *,
+    bind: Mapping[str, int] | None = None,
+    samples: str | Path | None = None,
+) -> dict[str, Any]:
+    """Import a quantized model (.onnx) or a circuit (.blif, .v) and write it as a file that commands take as workload.
 
-    `bind` gives dynamic dimensions their size. Raises InputError, naming node and op, for what cannot be imported.
+    `bind` gives dynamic dimensions of a model their size; `samples` is an .npz of features and labels for a circuit.
+    Raises InputError, naming node or line, for what cannot be imported.
     """
-    from workloads.files import save_graph
-    from workloads.importers.onnx import trace_onnx
+    from workloads import kinds
     from workloads.load import load_workload
 
-    graph = trace_onnx(file, bind)
-    save_graph(graph, output)
+    tracers = kinds.tracers()
+    tracer = tracers.get(Path(file).suffix, tracers[".onnx"])  # a model may have any name
+    counts = importlib.import_module(tracer).trace(file, output, bind=bind, samples=samples)
     loaded = load_workload(str(output))
-    return {
-        "output": str(output),
-        "workload": loaded.name,
-        "digest": loaded.digest,
-        "n_ops": len(graph.ops),
-        "n_layers": len(loaded.layers),
-        "n_macs": sum(layer.n_macs * layer.repeat for layer in loaded.layers),
-        "n_weights": sum(layer.n_weights * layer.repeat for layer in loaded.layers),
-    }
+    return {"output": str(output), "workload": loaded.name, "kind": loaded.kind(), "digest": loaded.digest, **counts}
+
+
+def train(
+    space: SpaceLike,
+    output: str | Path,
+    *,
+    workload: WorkloadLike = None,
+    progress: Callable[[int, int], None] | None = None,
+    **parameters: Value,
+) -> dict[str, Any]:
+    """Make what the first point of a space burns into its circuit out of a data set, and write it to `output`.
+
+    The file is a workload for every command. `progress` is told (steps done, steps in all). Raises InputError where
+    the family's machines are not trained.
+    """
+    from explore.evaluate import simulator
+    from workloads.load import expect_kind
+
+    chosen = pinned(space, parameters)
+    training = _of_family(chosen.family, "training")
+    if training is None:
+        raise InputError(f"train: wanted a family whose machines are trained, got {chosen.family}")
+    loaded = workload_of(chosen, workload)
+    expect_kind(loaded, simulator(chosen.family).RUNS, chosen.family)
+    point = chosen.first_point()
+    facts = training.train(chosen.design(point), loaded, Path(output), progress)
+    return {"output": str(output), "workload": loaded.name, "point": point, **facts}
 
 
 def report(
@@ -373,7 +445,7 @@ def _with_layers(rows: list[Row], store: Store, constraints: Sequence[Constraint
     return [row | {"layers": detailed[key]["layers"]} if (key := key_of(row)) in detailed else row for row in rows]
 
 
-def _verilog(space: Space, point: Point) -> tuple[str, str]:
+def _verilog(space: Space, point: Point, workload: Workload | None) -> tuple[str, str]:
     """(top module, Verilog) of a point."""
     import hw.families
     from hw.verilog import emit_verilog
@@ -383,17 +455,16 @@ def _verilog(space: Space, point: Point) -> tuple[str, str]:
         raise InputError(f"family: wanted one that has RTL ({', '.join(known)}), got {space.family}")
     module = importlib.import_module(f"hw.families.{space.family}")
     top = f"{space.family}_machine"
-    return top, emit_verilog(module.build(space.design(point)), top=top)
+    return top, emit_verilog(module.build(space.design(point), workload), top=top)
 
 
-def _model_size(space: Space, point: Point) -> dict[str, float]:
+def _model_size(space: Space, design: Any, workload: Workload | None) -> dict[str, float]:
     from designs.technology import load_technology
     from explore.evaluate import simulator
     from sim.cost import nand2_equivalents
 
-    design = space.design(point)
     technology = load_technology(design.node_nm)
-    parts = [part for parts in simulator(space.family).inventory(design).values() for part in parts]
+    parts = [part for parts in simulator(space.family).inventory(design, workload).values() for part in parts]
     nand2 = sum(p.count * nand2_equivalents(p, technology) for p in parts if p.kind not in ("sram", "dram"))
     return {
         "nand2": nand2,

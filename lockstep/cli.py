@@ -134,16 +134,17 @@ def sweep(
 def rtl(
     space: SpaceArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")],
+    workload: WorkloadOption = None,
     set_: SetOption = None,
     json_: JsonOption = False,
 ) -> None:
-    """Write the Verilog of one design point."""
+    """Write the Verilog of one design point; the workload matters where it is burned into the circuit."""
     from lockstep import api
 
     chosen = _space(space, set_)
     _make_folder(output)
     print("rtl: building the machine and its Verilog; arrays of thousands of PEs take minutes", file=sys.stderr)
-    written = [str(path) for path in api.rtl(chosen, output)]
+    written = [str(path) for path in api.rtl(chosen, output, workload=workload)]
     _note_open_axes(chosen)
     _print({"files": written, "point": chosen.first_point()}, json_, lambda: "\n".join(written))
 
@@ -201,18 +202,21 @@ def verify(
 @app.command(epilog="Example: lockstep synth tensor --set array_rows=4 --set array_cols=4")
 def synth(
     space: SpaceArgument,
+    workload: WorkloadOption = None,
     set_: SetOption = None,
     target: Annotated[
-        Literal["gates", "xilinx", "ecp5", "ice40"], typer.Option(help="Generic gates, or an FPGA family.")
+        Literal["gates", "lut4", "lut6", "xilinx", "ecp5", "ice40"],
+        typer.Option(help="Generic gates, generic LUTs of 4 or 6 inputs, or an FPGA family."),
     ] = "gates",
     liberty: Annotated[Path | None, typer.Option(help="Map to the cells of this liberty file.")] = None,
+    place: Annotated[bool, typer.Option("--place", help="Also place and route, for the clock (ecp5, ice40).")] = False,
     json_: JsonOption = False,
 ) -> None:
     """Synthesize one design point with yosys, beside the area model."""
     from lockstep import api, show
 
     chosen = _space(space, set_)
-    found = api.synth(chosen, target=target, liberty=liberty)
+    found = api.synth(chosen, workload=workload, target=target, liberty=liberty, place=place)
     _note_open_axes(chosen)
     _print(found, json_, lambda: show.synthesis(found))
 

@@ -1,4 +1,4 @@
-"""What a network with numbers answers on a machine: run by the interpreter in the machine's own arithmetic."""
+"""How often a machine is right; of networks with numbers: run by the interpreter in the machine's own arithmetic."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from functools import cache
 import numpy as np
 
 from workloads.digits import labelled_images
+from workloads.kinds.network import Network
 from workloads.layer import Arithmetic, Layer
-from workloads.load import Workload
 from workloads.reference import run_layer
 
 
 @dataclass(frozen=True, kw_only=True)
 class Accuracy:
-    """Over all labelled test images of a workload."""
+    """Over all labelled test samples of a workload."""
 
-    accuracy: float  # share of images labelled right
-    overflows: int  # accumulator additions, over all images, whose exact result did not fit
-    n_images: int
+    accuracy: float  # share of samples labelled right
+    n_images: int  # samples, images or not
+    overflows: int | None = None  # accumulator additions, over all samples, whose exact result did not fit, if counted
 
 
-def has_labels(workload: Workload) -> bool:
+def has_labels(workload: Network) -> bool:
     """Whether there are labelled images to measure `workload` with."""
     return workload.graph is not None and labelled_images(workload.layers) is not None
 
 
-def measure(workload: Workload, arithmetics: Sequence[Arithmetic]) -> Accuracy:
+def measure(workload: Network, arithmetics: Sequence[Arithmetic]) -> Accuracy:
     """Run `workload`, which has labels, in the arithmetic of each of its layers, on all its test images.
 
     What each layer makes of each input is kept, so machines that differ in nothing that shows share their runs.
@@ -62,7 +62,7 @@ def _keep(values: np.ndarray) -> bytes:
 class _Keyed:
     """A workload that is equal to another of the same content, so that runs can be kept."""
 
-    def __init__(self, digest: str, workload: Workload) -> None:
+    def __init__(self, digest: str, workload: Network) -> None:
         self.digest, self.workload = digest, workload
 
     def __eq__(self, other: object) -> bool:

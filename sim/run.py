@@ -1,4 +1,4 @@
-"""What a simulator answers: where the cycles of a layer, and of a network, went."""
+"""What a simulator answers: where the cycles of a layer, and of a whole workload, went."""
 
 from __future__ import annotations
 
@@ -24,14 +24,18 @@ class LayerRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A network on one machine: the sum over its layers, each times its `repeat`.
+    """A workload on one machine; of a network the sum over its layers, each times its `repeat`.
 
-    Where a layer does not fit, `failure` says which and why in one line, and there are no numbers.
+    Where it does not fit, `failure` says what and why in one line, and there are no numbers.
     """
 
     cycles: int = 0
     phases: Mapping[str, int] = field(default_factory=dict)
     activity: Mapping[str, int] = field(default_factory=dict)
     roofline_cycles: int = 0
-    layers: tuple[LayerRun, ...] = ()
+    layers: tuple[LayerRun, ...] = ()  # () where the workload has none
+    n_inferences: int = 1  # samples that the run went through
+    latency_cycles: int | None = None  # of one inference where nothing stalls; None: all of `cycles`
+    initiation_interval: float | None = None  # cycles from one inference to the next, of all copies together
+    figures: Mapping[str, float] = field(default_factory=dict)  # METRICS of the family's designs module
     failure: str | None = None

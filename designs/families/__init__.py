@@ -15,8 +15,14 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
+def metrics(family: str) -> tuple[str, ...]:
+    """The family's own columns of a result row, beside those of all families; InputError as `load`."""
+    found: tuple[str, ...] = getattr(load(family), "METRICS", ())
+    return found
+
+
 def load(family: str) -> ModuleType:
-    """The module of a family; it has the frozen dataclass `Design`. InputError where there is no such family."""
+    """The module of a family, which has the frozen dataclass `Design`. InputError where there is no such family."""
     known = names()
     if family not in known:
         raise InputError(f"family: wanted one of {', '.join(known)}, got {family!r}{nearest(family, known)}")

@@ -14,6 +14,7 @@ from hw.parts.dma import DataEngine, RequestEngine
 from hw.parts.memory_port import read_request_layout, write_layout
 from hw.parts.scratchpad import Buffers, Scratchpad
 from hw.parts.tensor_types import COUNTER_BITS, config_layout, output_layout, tile_layout
+from workloads.load import Workload
 
 ACTIVITY = (
     "macs",
@@ -42,8 +43,8 @@ def progress_layout() -> data.StructLayout:
     return data.StructLayout({name: unsigned(COUNTER_BITS) for name in PROGRESS})
 
 
-def build(design: Design) -> wiring.Component:
-    """The whole machine of `design`. Same design, same Verilog."""
+def build(design: Design, workload: Workload | None = None) -> wiring.Component:
+    """The whole machine of `design`, the same for all workloads. Same design, same Verilog."""
     return TensorMachine(design)
 
 

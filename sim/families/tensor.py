@@ -9,18 +9,21 @@ import numpy as np
 
 from designs.errors import InputError
 from designs.families.tensor import Design
+from sim import accuracy as _accuracy
 from sim.inventory import Inventory
 from sim.kernels.tensor import columns as c
 from sim.kernels.tensor.program import run_program as _run_program
 from sim.kernels.tensor.search import run_batch
 from sim.parts.tensor import tensor_inventory
 from sim.run import LayerRun, Run
+from workloads.kinds.network import Network
 from workloads.layer import Arithmetic, Layer
 from workloads.mapping.numbers import arithmetic, bind_numbers
 from workloads.mapping.program import LayerConfig, Program
 from workloads.mapping.tensor import Tiling, build_program, layer_refusal, refusal
 from workloads.reference import run_layer as run_reference
 
+RUNS = Network  # the kind of workload
 MODEL_VERSION = "1"  # bump by hand when the meaning of a row changes; explore adds a hash of the sources
 
 _DATAFLOWS = {
@@ -30,7 +33,12 @@ _DATAFLOWS = {
 }
 
 
-def simulate(
+def simulate(designs: Sequence[Design], workload: Network, tilings: Sequence[Tiling | None] | None = None) -> list[Run]:
+    """One Run a design, in order; see `simulate_layers`."""
+    return simulate_layers(designs, workload.layers, tilings)
+
+
+def simulate_layers(
     designs: Sequence[Design], layers: Sequence[Layer], tilings: Sequence[Tiling | None] | None = None
 ) -> list[Run]:
     """One Run a design, in order; the whole batch is one call of the compiled kernel.
@@ -61,9 +69,9 @@ def simulate(
     ]
 
 
-def misfits(designs: Sequence[Design], layers: Sequence[Layer]) -> list[str | None]:
+def misfits(designs: Sequence[Design], workload: Network) -> list[str | None]:
     """For each design, why the numbers of a layer do not fit it; None where they do. Shapes fit every machine."""
-    with_numbers = [layer for layer in layers if layer.numbers is not None]
+    with_numbers = [layer for layer in workload.layers if layer.numbers is not None]
     found: dict[tuple[object, ...], str | None] = {}
     answers = []
     for design in designs:
@@ -86,8 +94,8 @@ def _misfit(design: Design, layer: Layer) -> str | None:
     return None
 
 
-def inventory(design: Design) -> Inventory:
-    """What the machine is made of, part by part."""
+def inventory(design: Design, workload: Network | None = None) -> Inventory:
+    """What the machine is made of, part by part; the same for all workloads."""
     return tensor_inventory(design)
 
 
@@ -124,6 +132,11 @@ def run_with_numbers(
     return y, LayerRun(**{**vars(run), "activity": counted, "repeat": layer.repeat, "tiling": tiling})
 
 
+def accuracy(design: Design, run: Run, workload: Network) -> _accuracy.Accuracy | None:
+    """What the workload answers in the machine's arithmetic; None where it has no labelled images."""
+    return _accuracy.measure(workload, arithmetics(design, run)) if _accuracy.has_labels(workload) else None
+
+
 def arithmetics(design: Design, run: Run) -> tuple[Arithmetic, ...]:
     """How each layer of a run adds and rounds."""
     return tuple(arithmetic(design, layer.tiling.blocks if layer.tiling else 1) for layer in run.layers)
@@ -136,7 +149,7 @@ def timeline(design: Design, layer: Layer, tiling: Tiling | None = None) -> list
     Without a tiling, the best one is taken.
     """
     if tiling is None:
-        (run,) = simulate([design], [layer])
+        (run,) = simulate_layers([design], [layer])
         if run.failure is not None:
             raise InputError(run.failure)
         tiling = run.layers[0].tiling

@@ -15,6 +15,7 @@ from designs.space import Space, load_space
 from tests import toy_family
 
 TOY = Path(__file__).parent.parent / "toy_family" / "space.yaml"
+FAMILIES = ", ".join(sorted({*designs.families.names(), "toy"}))  # as messages list them
 
 
 @pytest.fixture(autouse=True)
@@ -123,10 +124,10 @@ HEAD = "family: toy\ndesign:\n"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("design: {lanes: 8}\n", ":1:1: wanted the key 'family' (one of tensor, toy), got none; add 'family: ...'"),
-        ("family: tensr\n", ":1:9: family: wanted one of tensor, toy, got 'tensr' (did you mean 'tensor'?)"),
+        ("design: {lanes: 8}\n", f":1:1: wanted the key 'family' (one of {FAMILIES}), got none; add 'family: ...'"),
+        ("family: tensr\n", f":1:9: family: wanted one of {FAMILIES}, got 'tensr' (did you mean 'tensor'?)"),
         ("family: 8\n", ":1:9: wanted the name of a family, got 8"),
-        ("family: ../toy\n", ":1:9: family: wanted one of tensor, toy, got '../toy' (did you mean 'toy'?)"),
+        ("family: ../toy\n", f":1:9: family: wanted one of {FAMILIES}, got '../toy' (did you mean 'toy'?)"),
         ("family: toy\nworkload: 8\n", ":2:11: wanted the name of a workload, got 8"),
         ("family: toy\ndesing: {}\n", ":2:1: wanted a key of a design space (family, workload, minimize, subject_to, design), got 'desing' (did you mean 'design'?)"),
         ("family: toy\ndesign: [8]\n", ":2:9: wanted a mapping of parameters under 'design', got a list"),
@@ -153,7 +154,7 @@ HEAD = "family: toy\ndesign:\n"
         (HEAD + "  clock_mhz: {range: [1, 999999999]}\n", ":3:22: clock_mhz: wanted at most 4096 values, got 999999999; use log2"),
         (HEAD + "  order: {range: [1, 2]}\n", ":3:10: order: wanted one of rows_first, columns_first, got a range; list the values"),
         ("family: toy\nminimize: area_um2\n", ":2:11: minimize: wanted a list, got 'area_um2'"),
-        ("family: toy\nminimize: [area]\n", ":2:12: minimize: wanted a metric (latency_ns, area_um2, energy_pj, cycles, edp_pj_ns, utilization, roofline_cycles, accuracy, overflows), got 'area' (did you mean 'area_um2'?)"),
+        ("family: toy\nminimize: [area]\n", ":2:12: minimize: wanted a metric (latency_ns, area_um2, energy_pj, cycles, edp_pj_ns, utilization, roofline_cycles, accuracy, overflows, multiplications_a_lane), got 'area' (did you mean 'area_um2'?)"),
         ("family: toy\nminimize: [8]\n", ":2:12: wanted text under minimize, got 8"),
         ("family: toy\nsubject_to: [area_um2 = 8]\n", ":2:14: subject_to: wanted a constraint such as 'area_um2 <= 8e6', got 'area_um2 = 8'"),
         ("family: toy\nsubject_to: ['area_um2 <= __import__(1)']\n", ":2:14: subject_to: wanted a constraint such as 'area_um2 <= 8e6', got 'area_um2 <= __import__(1)'"),

@@ -550,7 +550,7 @@ def difference(seed: int) -> str | None:
     program = build_program(design, layer, tiling)
     twin = run_twin(design, program)
     found = []
-    (batch,) = tensor.simulate([design], [layer], [tiling])
+    (batch,) = tensor.simulate_layers([design], [layer], [tiling])
     for name, run in (("program", tensor.run_program(design, program)), ("layer", batch.layers[0])):
         if (run.cycles, run.phases) != (twin.cycles, twin.phases):
             found.append(f"{name}: {run.cycles} {run.phases}, twin: {twin.cycles} {twin.phases}")

@@ -69,7 +69,7 @@ def phases(start: int, fill: int, compute: int, stall_load: int, stall_output: i
 )
 def test_one_pixel_by_hand(dataflow: str, cycles: int) -> None:
     design = replace(TINY, dataflow=dataflow)
-    (run,) = tensor.simulate([design], [ONE_PIXEL], [ONE_TILE])
+    (run,) = tensor.simulate_layers([design], [ONE_PIXEL], [ONE_TILE])
     assert run.cycles == cycles
     assert run.phases == phases(2, 10, 2, 0, 0, cycles - 14)
     assert run.activity["dram_read_bytes"] == 4 + 4 + 16
@@ -78,7 +78,7 @@ def test_one_pixel_by_hand(dataflow: str, cycles: int) -> None:
 
 
 def test_activity_by_hand() -> None:
-    (run,) = tensor.simulate([TINY], [ONE_PIXEL], [ONE_TILE])
+    (run,) = tensor.simulate_layers([TINY], [ONE_PIXEL], [ONE_TILE])
     on_chip = {key: count for key, count in run.activity.items() if not key.startswith("dram")}
     assert on_chip == {
         "macs": 4,
@@ -98,7 +98,7 @@ def test_activity_by_hand() -> None:
 
 def test_pooling_by_hand() -> None:
     # Two lines of two words, 2 cycles each: 5 to 8. Four taps: 9 to 12. Written at 14, done at 15, stored at 16 and 17.
-    (run,) = tensor.simulate([TINY], [POOL], [ONE_TILE])
+    (run,) = tensor.simulate_layers([TINY], [POOL], [ONE_TILE])
     assert run.cycles == 18
     assert run.phases == phases(2, 7, 4, 0, 0, 5)
     assert run.activity["macs"] == 0
@@ -109,7 +109,7 @@ def test_stall_by_hand() -> None:
     # Two k tiles. The second is requested in 5, after the three lines of the first; its data follow in 12 to 14 (one word
     # of activations, two of weights). The first is computed in 12 and 13, so the array waits for 14.
     layer = replace(ONE_PIXEL, in_channels=4)
-    (run,) = tensor.simulate([TINY], [layer], [ONE_TILE])
+    (run,) = tensor.simulate_layers([TINY], [layer], [ONE_TILE])
     assert run.phases["compute"] == 4
     assert run.phases["stall_load"] == 1
     assert run.cycles == 29 + 2 + 1
@@ -163,7 +163,7 @@ def long_case(seed: int) -> tuple[Design, Layer, Tiling]:
 def test_leaps_are_exact(seed: int) -> None:
     design, layer, tiling = long_case(seed)
     expected = tensor.run_program(design, build_program(design, layer, tiling), layer)
-    (run,) = tensor.simulate([design], [layer], [tiling])
+    (run,) = tensor.simulate_layers([design], [layer], [tiling])
     assert (run.cycles, run.phases, run.activity) == (expected.cycles, expected.phases, expected.activity)
 
 
@@ -192,7 +192,7 @@ def test_search_finds_the_best_and_bounds_hold(seed: int) -> None:
         assert candidate[c.SUM_ISSUE] == run.phases["compute"]
         n_bytes = run.activity["dram_read_bytes"] + run.activity["dram_write_bytes"]
         results.append((run.cycles, n_bytes, candidate[search.K_PLACE], tiling))
-    (best,) = tensor.simulate([design], [layer])
+    (best,) = tensor.simulate_layers([design], [layer])
     if len(candidates_of(design, layer)) <= 80:
         assert (best.cycles, best.layers[0].tiling) == (min(results)[0], min(results)[3])
     else:
@@ -210,7 +210,7 @@ def test_kernel_and_mapping_agree_on_what_fits(seed: int) -> None:
         weight_scratchpad_bytes=max(64, design.weight_scratchpad_bytes // int(rng.integers(1, 5))),
         acc_scratchpad_bytes=max(64, design.acc_scratchpad_bytes // int(rng.integers(1, 5))),
     )
-    (run,) = tensor.simulate([small], [layer], [tiling])
+    (run,) = tensor.simulate_layers([small], [layer], [tiling])
     assert (run.failure is None) == fits(small, layer, tiling)
 
 
@@ -218,7 +218,7 @@ def test_kernel_and_mapping_agree_on_what_fits(seed: int) -> None:
 @given(SEEDS)
 def test_never_below_the_roofline(seed: int) -> None:
     design, layer, tiling = random_case(seed)
-    (run,) = tensor.simulate([design], [layer], [tiling])
+    (run,) = tensor.simulate_layers([design], [layer], [tiling])
     assert 0 < run.roofline_cycles <= run.cycles
     assert sum(run.phases.values()) == run.cycles
 
@@ -230,7 +230,7 @@ def test_roofline_by_hand() -> None:
 
 def test_failure_names_layer_memory_and_words() -> None:
     wide = replace(ONE_PIXEL, name="wide", in_w=4000, out_w=4000)
-    run, good = tensor.simulate(
+    run, good = tensor.simulate_layers(
         [TINY, replace(TINY, act_scratchpad_bytes=1 << 20, acc_scratchpad_bytes=1 << 20)], [wide]
     )
     assert run.failure is not None and "\n" not in run.failure
@@ -240,20 +240,20 @@ def test_failure_names_layer_memory_and_words() -> None:
 
 
 def test_pinned_tiling_that_does_not_fit_is_a_failure() -> None:
-    (run,) = tensor.simulate([TINY], [ONE_PIXEL], [Tiling(rows=1, blocks=1, channels=3)])
+    (run,) = tensor.simulate_layers([TINY], [ONE_PIXEL], [Tiling(rows=1, blocks=1, channels=3)])
     assert run.failure == "pixel: tiling channels: wanted a multiple of 2, got 3"
 
 
 def test_number_of_tilings_is_checked() -> None:
     with pytest.raises(InputError, match="wanted one for each of 1 layers, got 2"):
-        tensor.simulate([TINY], [ONE_PIXEL], [None, None])
+        tensor.simulate_layers([TINY], [ONE_PIXEL], [None, None])
 
 
 def test_repeat_multiplies() -> None:
     once, thrice = replace(ONE_PIXEL, repeat=1), replace(ONE_PIXEL, repeat=3)
-    (one,) = tensor.simulate([TINY], [once])
-    (both,) = tensor.simulate([TINY], [thrice, POOL])
-    (pool,) = tensor.simulate([TINY], [POOL])
+    (one,) = tensor.simulate_layers([TINY], [once])
+    (both,) = tensor.simulate_layers([TINY], [thrice, POOL])
+    (pool,) = tensor.simulate_layers([TINY], [POOL])
     assert both.cycles == 3 * one.cycles + pool.cycles
     assert both.activity["macs"] == 3 * one.activity["macs"]
     assert both.phases["drain"] == 3 * one.phases["drain"] + pool.phases["drain"]
@@ -261,10 +261,10 @@ def test_repeat_multiplies() -> None:
 
 def test_batch_equals_single_runs() -> None:
     designs = [replace(TINY, dram_latency_cycles=latency) for latency in (1, 7, 30)]
-    assert tensor.simulate(designs, [ONE_PIXEL, POOL]) == [
-        tensor.simulate([design], [ONE_PIXEL, POOL])[0] for design in designs
+    assert tensor.simulate_layers(designs, [ONE_PIXEL, POOL]) == [
+        tensor.simulate_layers([design], [ONE_PIXEL, POOL])[0] for design in designs
     ]
-    assert tensor.simulate([], [ONE_PIXEL]) == []
+    assert tensor.simulate_layers([], [ONE_PIXEL]) == []
 
 
 def test_with_numbers_counts_overflows() -> None:
@@ -273,7 +273,7 @@ def test_with_numbers_counts_overflows() -> None:
         TINY, acc_bits=8, acc_scratchpad_bytes=4096, act_scratchpad_bytes=4096, weight_scratchpad_bytes=4096
     )
     layer, x, _ = random_layer(rng, shape="conv", residual=False)
-    tiling = tensor.simulate([design], [layer])[0].layers[0].tiling
+    tiling = tensor.simulate_layers([design], [layer])[0].layers[0].tiling
     y, run = tensor.run_with_numbers(design, layer, tiling, x)
     expected, n_overflows = run_layer(layer, x, None, arithmetic(design, tiling.blocks))
     assert np.array_equal(y, expected)
@@ -282,7 +282,7 @@ def test_with_numbers_counts_overflows() -> None:
 
 def test_timeline_ends_with_the_run() -> None:
     layer = replace(ONE_PIXEL, in_h=4, out_h=4, in_channels=4)
-    (run,) = tensor.simulate([TINY], [layer], [ONE_TILE])
+    (run,) = tensor.simulate_layers([TINY], [layer], [ONE_TILE])
     events = tensor.timeline(TINY, layer, ONE_TILE)
     assert max(event["end_cycle"] for event in events) == run.cycles
     busy = sum(event["end_cycle"] - event["start_cycle"] for event in events if event["track"] == "compute")
@@ -310,7 +310,7 @@ def test_inventory_is_priced_and_used(seed: int) -> None:
     inventory, technology = tensor.inventory(design), load_technology(45)
     area = cost.area_um2(inventory, technology)
     assert all(value > 0 for name, value in area.items() if name != "transposer")
-    (run,) = tensor.simulate([TINY], [ONE_PIXEL])
+    (run,) = tensor.simulate_layers([TINY], [ONE_PIXEL])
     assert cost.unpriced_activity(inventory, run.activity) == []
     assert all(value >= 0 for value in cost.energy_pj(inventory, run.activity, 1.0, technology).values())
 

@@ -10,7 +10,7 @@ DIGITS = load_workload("digits_cnn")
 
 def _measured(**changes: object):  # type: ignore[no-untyped-def]
     design = Design(**{"requant_granularity": "per_tensor", **changes})  # type: ignore[arg-type]
-    (run,) = simulate([design], DIGITS.layers)
+    (run,) = simulate([design], DIGITS)
     return measure(DIGITS, arithmetics(design, run))
 
 

@@ -17,6 +17,7 @@ from explore.verify import CaseResult, Difference
 from hw.bench.simulator import SimulatorName
 from hw.bench.tensor import ProgramRun, run_programs, tensor_verilog
 from sim.families import tensor as simulator_of_tensor
+from workloads.kinds.network import Network
 from workloads.layer import Layer
 from workloads.load import load_workload
 from workloads.mapping.memory import dram_image, read_output
@@ -87,7 +88,7 @@ def draw_cases(design: Design, rng: np.random.Generator) -> list[Case]:
 def compare(design: Design, case: Case, run: ProgramRun, *, index: int, point: Point) -> CaseResult:
     """Outputs, cycles and activity of one case: RTL against interpreter and simulator."""
     expected, n_overflows = run_layer(case.layer, case.x, case.residual, arithmetic(design, case.tiling.blocks))
-    simulated = simulator_of_tensor.simulate([design], [case.layer], tilings=[case.tiling])[0]
+    simulated = simulator_of_tensor.simulate_layers([design], [case.layer], tilings=[case.tiling])[0]
     if simulated.failure:
         raise InputError(f"simulator refused a case that was drawn to fit: {simulated.failure}")
     program = build_program(design, case.layer, case.tiling)
@@ -193,13 +194,15 @@ def random_tiling(design: Design, layer: Layer, rng: np.random.Generator) -> Til
 
 
 def _small_enough(design: Design, layer: Layer, tiling: Tiling) -> bool:
-    run = simulator_of_tensor.simulate([design], [layer], tilings=[tiling])[0]
+    run = simulator_of_tensor.simulate_layers([design], [layer], tilings=[tiling])[0]
     return run.failure is None and run.cycles * design.array_rows * design.array_cols <= MOST_PE_CYCLES
 
 
 @cache
 def _network_layers(name: str) -> tuple[Layer, ...]:
-    return load_workload(name).layers
+    network = load_workload(name)
+    assert isinstance(network, Network)
+    return network.layers
 
 
 def _network_case(design: Design, rng: np.random.Generator) -> Case | None:

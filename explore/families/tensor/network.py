@@ -17,8 +17,8 @@ from hw.bench.simulator import SimulatorName
 from hw.bench.tensor import ProgramRun, run_programs, tensor_verilog
 from sim.families.tensor import simulate
 from workloads.digits import labelled_images
+from workloads.kinds.network import Network
 from workloads.layer import Layer
-from workloads.load import Workload
 from workloads.mapping.memory import read_output
 from workloads.mapping.network import NetworkProgram, build_network, network_image
 from workloads.mapping.numbers import arithmetic, bind_numbers
@@ -41,7 +41,7 @@ class _Job:
 
 def verify_network(
     design: Design,
-    workload: Workload,
+    workload: Network,
     n_images: int,
     *,
     simulator: Engine = None,
@@ -89,13 +89,13 @@ def verify_network(
     )
 
 
-def _plan(design: Design, workload: Workload) -> _Job:
+def _plan(design: Design, workload: Network) -> _Job:
     layers = workload.layers
     for layer in layers:
         if layer.numbers is None:
             raise InputError(f"{workload.name}: wanted a traced network, got shapes only (layer {layer.name})")
         bind_numbers(design, layer)
-    (run,) = simulate([design], layers)
+    (run,) = simulate([design], workload)
     if run.failure is not None:
         raise InputError(run.failure)
     tilings = tuple(layer.tiling for layer in run.layers if layer.tiling is not None)
@@ -119,7 +119,7 @@ def _run(job: _Job, batch: np.ndarray, *, simulator: Engine, verilog: str, work_
     return run_programs(job.design, programs, memories, simulator=simulator, verilog=verilog, work_dir=work_dir)
 
 
-def _images(workload: Workload, n_images: int) -> tuple[np.ndarray, tuple[int, ...] | None]:
+def _images(workload: Network, n_images: int) -> tuple[np.ndarray, tuple[int, ...] | None]:
     """Stored inputs (n, channels, h, w), and their labels where they have any."""
     labelled = labelled_images(workload.layers)
     if labelled is not None:

@@ -7,6 +7,8 @@ from typing import Literal
 
 from designs.errors import DesignError
 
+METRICS = ("multiplications_a_lane",)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Design:

@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 
-def build(design: Any) -> wiring.Component:
+def build(design: Any, workload: Any) -> wiring.Component:
     return Toy(design.lanes)
 
 
