@@ -54,7 +54,7 @@ class NetlistBuilder:
             table = truth_tables.from_entries(table)
         if n and not (min(signals) >= CONSTANT_1 and max(signals) < self.n_inputs + self.n_luts):
             raise ValueError(f"fan-in: wanted signals below {self.n_inputs + self.n_luts}, got {signals}")
-        return self._shared(*self._smallest(signals, table), ROLES.index(role))
+        return self._shared(*self.smallest(signals, table), ROLES.index(role))
 
     def invert(self, signal: int, role: str) -> int:
         """The inverse of a signal."""
@@ -79,14 +79,34 @@ class NetlistBuilder:
             outputs=np.array([new[signal] for signal in signals], np.int32),
         )
 
-    def _smallest(self, signals: list[int], table: int) -> tuple[tuple[int, ...], int]:
-        """(distinct signals that matter, ascending; table over them)."""
+    def smallest(self, fanin: Sequence[int], table: int) -> tuple[tuple[int, ...], int]:
+        """(distinct signals that matter, ascending; table over them) of a function of these signals."""
+        signals = list(fanin)
         n = len(signals)
         for index, signal in enumerate(signals):
-            inverted = self._inverse.get(signal)
-            if inverted is not None and signal >= 0:
-                signals[index] = inverted
+            if signal in self._inverse and signal >= 0:
+                signals[index] = self._inverse[signal]
                 table = truth_tables.flipped(table, index, n)
+        ordered = sorted(set(signals))
+        if ordered and (len(ordered) < n or ordered[0] < 0):
+            table = self._distinct(signals, table)
+        keep = truth_tables.support(table, n)
+        if len(keep) < n:
+            table = truth_tables.shrunk(table, keep, n)
+            signals = [signals[index] for index in keep]
+            n = len(keep)
+            ordered = sorted(signals)
+        if signals != ordered:
+            for index, least in enumerate(ordered):
+                place = signals.index(least)
+                table = truth_tables.swapped(table, index, place, n)
+                signals[place], signals[index] = signals[index], least
+        return tuple(ordered), table
+
+    @staticmethod
+    def _distinct(signals: Sequence[int], table: int) -> int:
+        """The table no longer depending on constants and on all but the first of equal signals."""
+        n = len(signals)
         first: dict[int, int] = {}
         for index, signal in enumerate(signals):
             if signal < 0:
@@ -94,17 +114,7 @@ class NetlistBuilder:
             elif (earlier := first.setdefault(signal, index)) != index:
                 zero, one = (truth_tables.cofactor(table, index, value, n) for value in (0, 1))
                 table = zero ^ (zero ^ one) & truth_tables.variable(earlier, n)
-        keep = truth_tables.support(table, n)
-        if len(keep) < n:
-            table = truth_tables.shrunk(table, keep, n)
-            signals = [signals[index] for index in keep]
-            n = len(keep)
-        for index in range(n - 1):
-            least = min(range(index, n), key=signals.__getitem__)
-            if least != index:
-                table = truth_tables.swapped(table, index, least, n)
-                signals[index], signals[least] = signals[least], signals[index]
-        return tuple(signals), table
+        return table
 
     def _shared(self, fanin: tuple[int, ...], table: int, role: int) -> int:
         n = len(fanin)

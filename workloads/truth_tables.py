@@ -97,3 +97,27 @@ def shrunk(table: int, keep: Sequence[int], n_variables: int) -> int:
     for new, old in enumerate(keep):
         table = swapped(table, new, old, n_variables)
     return table & full(len(keep))
+
+
+def expanded(table: int, places: Sequence[int], n_variables: int) -> int:
+    """The table over n_variables that reads its variable i at places[i] (ascending)."""
+    for n in range(len(places), n_variables):
+        table |= table << (1 << n)
+    for old in range(len(places) - 1, -1, -1):
+        table = swapped(table, old, places[old], n_variables)
+    return table
+
+
+def composed(
+    table: int, fanin: Sequence[int], inner: int, inner_table: int, inner_fanin: Sequence[int]
+) -> tuple[tuple[int, ...], int]:
+    """(fan-in, table) of a LUT that computes its input `inner` itself; fan-ins ascend, before and after."""
+    place = fanin.index(inner)
+    n = len(fanin)
+    union = tuple(sorted({*fanin, *inner_fanin} - {inner}))
+    at = {signal: index for index, signal in enumerate(union)}
+    rest = [index for index in range(n) if index != place]
+    places = [at[fanin[index]] for index in rest]
+    zero, one = (expanded(shrunk(cofactor(table, place, value, n), rest, n), places, len(union)) for value in (0, 1))
+    inside = expanded(inner_table, [at[signal] for signal in inner_fanin], len(union))
+    return union, zero ^ (zero ^ one) & inside
