@@ -15,7 +15,7 @@ from workloads.importers.trace_circuit import CIRCUITS, classifier_of_file
 from workloads.kinds import array_names
 from workloads.load import Workload
 
-FILES = dict.fromkeys(CIRCUITS, "a circuit") | {".npz": "features and labels, or a classifier of lockstep train or trace"}
+FILES = dict.fromkeys(CIRCUITS, "a circuit") | {".npz": "features and labels or a classifier of lockstep train"}
 TRACES = dict.fromkeys(CIRCUITS, "workloads.importers.trace_circuit")
 
 _DIGITS = re.compile(r"digits(?::(\d{1,9}))?")
