@@ -13,7 +13,7 @@ from designs.whole_file import whole_file
 from workloads.importers import cells
 from workloads.importers.blif_text import Model, read_models
 from workloads.importers.cells import Instance
-from workloads.importers.gates import Gate, GateCircuit, Imported, Register, check_size, netlist_of
+from workloads.importers.gates import Gate, GateCircuit, Imported, Register, check_size, netlist_of, short
 from workloads.netlist import CONSTANT_1, Netlist
 
 _LINE_CHARACTERS = 100
@@ -65,7 +65,7 @@ def _top(path: Path, models: dict[str, Model]) -> Model:
     used = {instance.cell for model in models.values() for instance in model.instances}
     top = next((model for name, model in models.items() if name not in used), None)
     if top is None:
-        names = ", ".join(list(models)[:4])
+        names = ", ".join(map(short, list(models)[:4]))
         raise InputError(f"{path}: wanted a model that no other instantiates, got a ring of {names}; break it")
     return top
 
@@ -115,7 +115,7 @@ class _Flat:
                 self._add(node)
             return
         if instance.cell in above or len(above) > _DEEPEST:
-            ring = " in ".join([instance.cell, *above[::-1][:4]])
+            ring = " in ".join(map(short, [instance.cell, *above[::-1][:4]]))
             raise InputError(f"{instance.where}: wanted models that end somewhere, got {ring}; break the ring")
         _check_connections(instance, model)
         self.n_instances += 1
@@ -128,13 +128,17 @@ def _check_connections(instance: Instance, model: Model) -> None:
     for port in instance.ports:
         if port not in known:
             hint = nearest(port, known)
-            raise InputError(f"{instance.where}: wanted ports of {model.name}, got {shown(port)}{hint}; mend it")
+            raise InputError(f"{instance.where}: wanted ports of {short(model.name)}, got {shown(port)}{hint}; mend it")
     for port in model.inputs:
         if port not in instance.ports:
-            raise InputError(f"{instance.where}: {model.name}: wanted input {port} connected, got it open; connect it")
+            raise InputError(
+                f"{instance.where}: {short(model.name)}: wanted input {short(port)} connected, got it open; connect it"
+            )
     # A port that is input and output at once is a wire through the model: two signals around it are then one.
     for port in set(model.inputs) & set(model.outputs):
-        raise InputError(f"{model.where}: wanted inputs and outputs of different names, got {port} as both; rename one")
+        raise InputError(
+            f"{model.where}: wanted inputs and outputs of different names, got {short(port)} as both; rename one"
+        )
 
 
 def _renamed_gate(gate: Gate, name: Callable[[str], str]) -> Gate:

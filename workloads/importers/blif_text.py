@@ -11,7 +11,7 @@ import numpy as np
 from designs.errors import InputError
 from designs.spelling import nearest, shown
 from workloads.importers.cells import Instance
-from workloads.importers.gates import Gate, Register, check_size
+from workloads.importers.gates import Gate, Register, check_size, short
 from workloads.netlist import MOST_INPUTS
 
 MOST_BYTES = 1 << 28
@@ -75,7 +75,7 @@ class _Statements:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lines = enumerate(_text(path).splitlines(), start=1)
+        self._lines = enumerate(_text(path).split("\n"), start=1)
         self._put_back: list[tuple[list[str], str]] = []
 
     def __iter__(self) -> Iterator[tuple[list[str], str]]:
@@ -121,9 +121,18 @@ def _text(path: Path) -> str:
             raise
         reason = error.strerror if isinstance(error, OSError) else "bytes that are no text"
         raise InputError(f"{path}: wanted a BLIF file, got: {reason}; is it the right file?") from error
-    if "\0" in text:
-        raise InputError(f"{path}: wanted a BLIF file, got: bytes that are no text; is it the right file?")
+    if not _plain(text):
+        number, line = next((number, line) for number, line in enumerate(text.split("\n"), 1) if not _plain(line))
+        odd = next(character for character in line if not _plain(character))
+        raise InputError(f"{path}:{number}: wanted a BLIF file, which is plain text, got {odd!r}; remove it")
     return text
+
+
+def _plain(text: str) -> bool:
+    return text.translate(_BLANKS).isprintable()
+
+
+_BLANKS = {ord(character): " " for character in "\t\r\n\f"}
 
 
 def _new_model(words: list[str], where: str, models: dict[str, Model]) -> Model:
@@ -131,7 +140,9 @@ def _new_model(words: list[str], where: str, models: dict[str, Model]) -> Model:
         raise InputError(f"{where}: wanted .model NAME, got {len(words) - 1} names; give one")
     if words[1] in models:
         first = models[words[1]].where
-        raise InputError(f"{where}: wanted models of different names, got a second {words[1]} after {first}; rename it")
+        raise InputError(
+            f"{where}: wanted models of different names, got a second {short(words[1])} after {first}; rename it"
+        )
     return Model(name=words[1], where=where)
 
 
@@ -169,8 +180,8 @@ def _names(signals: list[str], where: str, rows: list[tuple[list[str], str]]) ->
     *inputs, output = signals
     if inputs and not rows:
         raise InputError(
-            f"{where}: {output}: wanted rows, the table of {len(inputs)} inputs, got none; "
-            f"write .names {output} alone for a constant 0"
+            f"{where}: {short(output)}: wanted rows, the table of {len(inputs)} inputs, got none; "
+            f"write .names {short(output)} alone for a constant 0"
         )
     value, cubes = _cover(output, len(inputs), rows)
     columns = np.frombuffer("".join(cubes).encode(), np.uint8).reshape(len(cubes), len(inputs))
@@ -191,18 +202,23 @@ def _cover(output: str, n_inputs: int, rows: list[tuple[list[str], str]]) -> tup
     for words, where in rows:
         cube = words[0] if n_inputs else ""
         if len(words) != (2 if n_inputs else 1):
-            raise InputError(f"{where}: {output}: wanted a row of inputs and output, got {len(words)} columns; mend it")
+            raise InputError(
+                f"{where}: {short(output)}: wanted a row of inputs and output, got {len(words)} columns; mend it"
+            )
         if len(cube) != n_inputs:
-            raise InputError(f"{where}: {output}: wanted {n_inputs} input columns, got {len(cube)}; mend the row")
+            raise InputError(
+                f"{where}: {short(output)}: wanted {n_inputs} input columns, got {len(cube)}; mend the row"
+            )
         if cube.strip("01-"):
-            raise InputError(f"{where}: {output}: wanted 0, 1 or - in a row, got {shown(cube)}; mend it")
+            raise InputError(f"{where}: {short(output)}: wanted 0, 1 or - in a row, got {shown(cube)}; mend it")
         if words[-1] not in ("0", "1"):
-            raise InputError(f"{where}: {output}: wanted 0 or 1 as output, got {shown(words[-1])}; mend the row")
+            raise InputError(f"{where}: {short(output)}: wanted 0 or 1 as output, got {shown(words[-1])}; mend the row")
         if value is None:
             value = int(words[-1])
         elif value != int(words[-1]):
             raise InputError(
-                f"{where}: {output}: wanted rows of one output value ({value}), got {words[-1]}; list ones or zeros"
+                f"{where}: {short(output)}: wanted rows of one output value ({value}), got {words[-1]}; "
+                "list the ones or the zeros"
             )
         cubes.append(cube)
     return (1 if value is None else value), cubes
@@ -266,9 +282,11 @@ def _latch(words: list[str], where: str) -> Register:
         raise InputError(f"{where}: wanted .latch INPUT OUTPUT [TYPE CLOCK] [INITIAL], got {len(words)} words; mend it")
     kind, clock = words[2:4] if len(words) >= 4 else ("re", None)
     if kind not in ("re", "fe"):
-        raise InputError(f"{where}: {words[1]}: wanted a latch on an edge (re or fe), got {shown(kind)}; use one")
+        raise InputError(
+            f"{where}: {short(words[1])}: wanted a latch on an edge (re or fe), got {shown(kind)}; use one"
+        )
     if len(words) in (3, 5) and words[-1] not in ("0", "1", "2", "3"):
-        raise InputError(f"{where}: {words[1]}: wanted an initial value 0 to 3, got {shown(words[-1])}; mend it")
+        raise InputError(f"{where}: {short(words[1])}: wanted an initial value 0 to 3, got {shown(words[-1])}; mend it")
     clock = None if clock == "NIL" else clock
     return Register(output=words[1], data=words[0], where=where, clock=clock)
 
@@ -286,9 +304,9 @@ def _instance(words: list[str], where: str, parameters: dict[str, str]) -> Insta
     for word in words[2:]:
         port, equals, signal = word.partition("=")
         if not (port and equals and signal):
-            raise InputError(f"{where}: {words[1]}: wanted PORT=SIGNAL, got {shown(word)}; mend it")
+            raise InputError(f"{where}: {short(words[1])}: wanted PORT=SIGNAL, got {shown(word)}; mend it")
         if port in ports:
-            raise InputError(f"{where}: {words[1]}: wanted each port once, got {shown(port)} twice; remove one")
+            raise InputError(f"{where}: {short(words[1])}: wanted each port once, got {shown(port)} twice; remove one")
         ports[port] = signal
     return Instance(cell=words[1], ports=ports, parameters=parameters, where=where)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from designs.errors import InputError
-from workloads.importers.gates import Gate, Register
+from workloads.importers.gates import Gate, Register, short
 from workloads.netlist import MOST_INPUTS
 
 _GATES: dict[str, tuple[str, Callable[..., int]]] = {
@@ -137,7 +137,7 @@ def _check_ports(instance: Instance, wanted: tuple[str, ...]) -> None:
     for port in instance.ports:
         if port not in wanted:
             ports = ", ".join(wanted)
-            raise InputError(f"{instance.where}: {instance.cell}: wanted ports {ports}, got {port}; remove it")
+            raise InputError(f"{instance.where}: {instance.cell}: wanted ports {ports}, got {short(port)}; remove it")
 
 
 def _table(instance: Instance, parameter: str, size: int) -> np.ndarray:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from designs.errors import InputError
-from designs.spelling import shown
 from workloads.netlist import CONSTANT_0, CONSTANT_1, Netlist
 from workloads.netlist_builder import NetlistBuilder
 
 MOST_GATES = 1 << 22  # of a whole circuit, hierarchy dissolved
 MOST_TABLE_ENTRIES = 1 << 28  # of all tables together, one byte each
 _MOST_SHOWN = 6  # signals of a loop in a message
+_LONGEST_NAME = 80
 # Without this a data input that forces a register would be taken for its reset.
 _RESET_NAME = re.compile(r"(^|.*[_./])(sys|core|a|s|p|async_?|sync_?)?(n?rst|n?reset|n?clr|n?clear)(_?[nipb]+)?", re.I)
 _ENABLE_NAME = re.compile(r"(^|.*[_./])(clk_?|clock_?)?(en|ena|enable|ce|cen)(_?[nip]+)?", re.I)
@@ -127,24 +127,30 @@ def _drivers(circuit: GateCircuit) -> _Drivers:
     found: _Drivers = {}
     if len(set(circuit.outputs)) < len(circuit.outputs):
         twice = next(name for i, name in enumerate(circuit.outputs) if name in circuit.outputs[:i])
-        raise InputError(f"{circuit.where}: {twice}: wanted an output once, got it twice; remove one")
+        raise InputError(f"{circuit.where}: {short(twice)}: wanted an output once, got it twice; remove one")
     for name in circuit.inputs:
         if name in found:
-            raise InputError(f"{circuit.where}: {name}: wanted an input once, got it twice; remove one")
+            raise InputError(f"{circuit.where}: {short(name)}: wanted an input once, got it twice; remove one")
         found[name] = None
     for node in _nodes(circuit):
         if node.output in found:
             first = found[node.output]
             other = "an input" if first is None else first.where
-            raise InputError(f"{node.where}: {node.output}: wanted one driver, got a second beside {other}; remove one")
+            raise InputError(
+                f"{node.where}: {short(node.output)}: wanted one driver, got a second beside {other}; remove one"
+            )
         found[node.output] = node
     for node in _nodes(circuit):
         for signal in _read_by(node):
             if signal not in found:
-                raise InputError(f"{node.where}: {signal}: wanted a driver, got none; drive it or make it an input")
+                raise InputError(
+                    f"{node.where}: {short(signal)}: wanted a driver, got none; drive it or make it an input"
+                )
     for signal in circuit.outputs:
         if signal not in found:
-            raise InputError(f"{circuit.where}: output {signal}: wanted a driver, got none; drive it or remove it")
+            raise InputError(
+                f"{circuit.where}: output {short(signal)}: wanted a driver, got none; drive it or remove it"
+            )
     return found
 
 
@@ -180,7 +186,7 @@ def _loop(path: list[str], signal: str, driver: _Drivers) -> InputError:
     nodes = [driver[name] for name in on_loop]
     where = next(node.where for node in nodes if node is not None)
     names = on_loop if len(on_loop) <= _MOST_SHOWN else [*on_loop[: _MOST_SHOWN - 1], "..."]
-    way = " -> ".join([*names, on_loop[0]])
+    way = " -> ".join(map(short, [*names, on_loop[0]]))
     if any(isinstance(node, Register) for node in nodes):
         return InputError(f"{where}: wanted registers without feedback, got {way}; only feed-forward circuits are read")
     return InputError(f"{where}: wanted a circuit without combinational loops, got {way}; break it")
@@ -246,6 +252,7 @@ def _dropped_inputs(circuit: GateCircuit, driver: _Drivers, live: set[str]) -> s
     dropped: set[str] = set()
     clocks: dict[str, Register] = {}
     for register in circuit.registers:
+        at = f"{register.where}: {short(register.output)}"
         for signal, kind in ((register.clock, "clock"), (register.reset, "reset"), (register.enable, "enable")):
             if signal is None:
                 continue
@@ -255,24 +262,23 @@ def _dropped_inputs(circuit: GateCircuit, driver: _Drivers, live: set[str]) -> s
                     _refuse_stuck(register, signal, kind, driver)
                     continue
                 raise InputError(
-                    f"{register.where}: {register.output}: wanted an input as {kind}, got {signal}, which is logic; "
+                    f"{at}: wanted an input as {kind}, got {short(signal)}, which is logic; "
                     "only pipelines on one plain clock are read"
                 )
             if root in live:
                 raise InputError(
-                    f"{register.where}: {register.output}: wanted a {kind} that is no data, got {root}, which reaches "
-                    "an output; separate them"
+                    f"{at}: wanted a {kind} that is no data, got {short(root)}, which reaches an output; separate them"
                 )
             if kind == "enable" and not _ENABLE_NAME.fullmatch(root):
                 raise InputError(
-                    f"{register.where}: {register.output}: wanted a register that loads every cycle, got one that "
-                    f"{root} holds; remove it, or call the input enable if it is one"
+                    f"{at}: wanted a register that loads every cycle, got one that "
+                    f"{short(root)} holds; remove it, or call the input enable if it is one"
                 )
             if kind == "clock":
                 clocks.setdefault(root, register)
             dropped.add(root)
     if len(clocks) > 1:
-        names = ", ".join(sorted(clocks))
+        names = ", ".join(map(short, sorted(clocks)[:_MOST_SHOWN]))
         raise InputError(f"{circuit.where}: wanted registers on one clock, got {names}; only one clock domain is read")
     return dropped
 
@@ -283,7 +289,8 @@ def _refuse_stuck(register: Register, signal: str, kind: str, driver: _Drivers) 
     held = value == register.reset_level if kind == "reset" else value != register.enable_level
     if held:
         raise InputError(
-            f"{register.where}: {register.output}: wanted a register that loads, got one with {kind} stuck at {value}"
+            f"{register.where}: {short(register.output)}: wanted a register that loads, "
+            f"got one with {kind} stuck at {value}; mend it"
         )
 
 
@@ -312,8 +319,8 @@ def _agreed(where: str, what: str, stages: dict[str, int]) -> int | None:
     least, most = min(stages, key=lambda name: stages[name]), max(stages, key=lambda name: stages[name])
     if stages[least] != stages[most]:
         raise InputError(
-            f"{where}: {what}: wanted as many registers on every way from the inputs, got {stages[least]} by {least} "
-            f"and {stages[most]} by {most}; balance the pipeline"
+            f"{where}: {short(what)}: wanted as many registers on every way from the inputs, "
+            f"got {stages[least]} by {short(least)} and {stages[most]} by {short(most)}; balance the pipeline"
         )
     return stages[least]
 
@@ -341,6 +348,6 @@ def check_size(where: str, n_gates: int, n_entries: int) -> None:
         raise InputError(f"{where}: wanted at most {MOST_TABLE_ENTRIES} table entries in all, got more; split tables")
 
 
-def named(name: object) -> str:
-    """A name out of a file, fit for a message."""
-    return shown(name)[1:-1] if isinstance(name, str) else shown(name)
+def short(name: str) -> str:
+    """A signal's name in a message: long ones lose their middle."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME // 2]}...{name[-_LONGEST_NAME // 2 :]}"
