@@ -34,7 +34,7 @@ def front_indices(costs: np.ndarray) -> list[int]:
 
 
 def pareto_front(rows: Sequence[Row], objectives: Sequence[str]) -> list[Row]:
-    """The rows on the exact front of these metrics, sorted by the first. Rows that lack one, as failed rows do, never are."""
+    """The rows on the exact front of these metrics, sorted by the first; rows that lack one never are."""
     if not rows:
         return []
     costs = np.array([[_cost(row, name) for name in objectives] for row in rows], dtype=float)

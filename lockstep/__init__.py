@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from designs.space import Space, load_space
     from explore.export import flat_table
     from explore.sweep import SweepResult
-    from lockstep.api import report, rtl, simulate, sweep, synth, trace, verify
+    from lockstep.api import report, reproduce, rtl, simulate, sweep, synth, trace, train, verify
     from workloads.load import Workload, load_workload
 
 _HOME = {
@@ -31,11 +31,13 @@ _HOME = {
     "load_space": "designs.space",
     "load_workload": "workloads.load",
     "report": "lockstep.api",
+    "reproduce": "lockstep.api",
     "rtl": "lockstep.api",
     "simulate": "lockstep.api",
     "sweep": "lockstep.api",
     "synth": "lockstep.api",
     "trace": "lockstep.api",
+    "train": "lockstep.api",
     "verify": "lockstep.api",
 }
 
@@ -49,11 +51,13 @@ __all__ = [
     "load_space",
     "load_workload",
     "report",
+    "reproduce",
     "rtl",
     "simulate",
     "sweep",
     "synth",
     "trace",
+    "train",
     "verify",
 ]
 

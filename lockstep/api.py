@@ -346,6 +346,52 @@ def train(
     return {"output": str(output), "workload": loaded.name, "point": point, **facts}
 
 
+def reproductions() -> dict[str, dict[str, str]]:
+    """Name -> title and summary of everything that `reproduce` knows."""
+    from explore import reproduce as package
+
+    modules = {name: package.load(name) for name in package.names()}
+    return {name: {"title": module.TITLE, "summary": module.SUMMARY} for name, module in modules.items()}
+
+
+def reproduce(
+    name: str, directory: str | Path | None = None, *, progress: Callable[[int, int], None] | None = None
+) -> dict[str, Any]:
+    """A published result beside ours: name, title, summary, `rows` and the `files` written to `directory`, if given.
+
+    A row has quantity, unit, published, certainty, source, ours, error and differs_because. `progress` is told (steps
+    done, steps in all).
+    """
+    from explore import reproduce as package
+    from reports.reproduction import write_reproduction
+
+    module = package.load(name)
+    rows = [dataclasses.asdict(row) | {"error": row.error} for row in module.reproduce(progress).rows]
+    found = {"name": name, "title": module.TITLE, "summary": module.SUMMARY, "rows": rows}
+    try:
+        written = [] if directory is None else write_reproduction(found, directory)
+    except OSError as error:
+        raise InputError(f"{directory}: wanted a folder to write to, got: {error.strerror}; name another -o") from error
+    return found | {"files": [str(path) for path in written]}
+
+
+def space_for(workload: str | Path) -> str | None:
+    """The name of a shipped design space whose family runs this kind of workload; None where there is none."""
+    from designs import families
+    from explore.evaluate import simulator
+    from workloads.load import load_workload
+
+    loaded = load_workload(str(workload))
+    for family in families.names():
+        try:
+            found = load_space(family)
+        except InputError:  # a family without a space of its own name
+            continue
+        if isinstance(loaded, simulator(found.family).RUNS):
+            return family
+    return None
+
+
 def report(
     store: str | Path, directory: str | Path, *, parquet: bool = False, command: str = "lockstep report"
 ) -> list[Path]:

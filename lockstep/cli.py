@@ -9,7 +9,8 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -237,18 +238,61 @@ def report(
 
 @app.command(epilog="Example: lockstep trace model.onnx -o model.npz --bind batch=1")
 def trace(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Quantized ONNX model (QDQ, QOperator or QONNX).")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Graph file to write: .npz, or .json.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="Quantized ONNX model (QDQ, QOperator, QONNX), or a circuit: .blif, .v."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write: .npz, or .json for a model.")],
     bind: Annotated[
         list[str] | None, typer.Option("--bind", metavar="DIM=N", help="Size of a dynamic dimension.")
     ] = None,
+    samples: Annotated[Path | None, typer.Option(help="Features and labels (.npz) to run a circuit on.")] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Trace a quantized network into a workload that every command takes."""
+    """Trace a quantized network, or a circuit of look-up tables, into a workload that every command takes."""
     from lockstep import api, show
 
-    found = api.trace(file, output, bind=_bindings(bind))
-    _print(found, json_, lambda: show.traced(found))
+    found = api.trace(file, output, bind=_bindings(bind), samples=samples)
+    _print(found, json_, lambda: show.traced(found, api.space_for(output)))
+
+
+@app.command(epilog="Example: lockstep train lut --workload digits --set tree_inputs=6 -o classifier.npz")
+def train(
+    space: SpaceArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write: .npz.")],
+    workload: WorkloadOption = None,
+    set_: SetOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Train what one design point burns into its circuit, and write it as a workload that every command takes."""
+    from lockstep import api, show
+
+    chosen = _space(space, set_)
+    with _steps(f"train {chosen.name}", wanted=not json_ or sys.stderr.isatty()) as progress:
+        found = api.train(chosen, output, workload=workload, progress=progress)
+    _note_open_axes(chosen)
+    _print(found, json_, lambda: show.trained(found, space))
+
+
+@app.command(epilog="Examples: lockstep reproduce --list, lockstep reproduce poetbin -o page")
+def reproduce(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="What to reproduce; see --list.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Say what can be reproduced.")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for a page and a CSV file.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Set the numbers of a publication beside ours, each with its source and why the two differ."""
+    from lockstep import api, show
+
+    if list_:
+        known = api.reproductions()
+        _print(known, json_, lambda: show.reproductions(known))
+        return
+    if name is None:
+        raise InputError("reproduce: wanted a NAME, got none; lockstep reproduce --list tells which there are")
+    with _steps(f"reproduce {name}", wanted=not json_ or sys.stderr.isatty()) as progress:
+        found = api.reproduce(name, output, progress=progress)
+    _print(found, json_, lambda: show.reproduction(found))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -345,6 +389,25 @@ def _pairs(pairs: Sequence[str] | None, option: str, example: str) -> dict[str, 
             raise InputError(f"{option} {pair}: wanted each name once, got {name!r} twice")
         found[name] = value
     return found
+
+
+@contextmanager
+def _steps(title: str, *, wanted: bool) -> Iterator[Callable[[int, int], None]]:
+    """A callback that is told (steps done, steps in all) and shows it; quiet until it is told something."""
+    from explore.progress import Progress, progress_for
+
+    with ExitStack() as stack:
+        shown: Progress | None = None
+        n_shown = 0
+
+        def tell(n_done: int, n_all: int) -> None:
+            nonlocal shown, n_shown
+            if shown is None:
+                shown = stack.enter_context(progress_for(title, n_all, 0, wanted=wanted))
+            shown.advance(n_done - n_shown)
+            n_shown = n_done
+
+        yield tell
 
 
 def _make_folder(folder: Path) -> None:

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from designs import families
+from reports.reproduction import reproduction_table
 from reports.tables import (
     cell,
     layer_table,
@@ -25,19 +27,22 @@ if TYPE_CHECKING:
 
 
 def simulation(row: Mapping[str, Any]) -> str:
-    """Layers, where the cycles went, and the totals of one run."""
+    """Layers where there are several, where the cycles went, and the totals of one run."""
     totals = [
         ("cycles", f"{row['cycles']:,} (roofline bound {row['roofline_cycles']:,})"),
         ("latency", quantity(row["latency_ns"], "ns")),
-        ("utilization", percent(row["utilization"])),
+        ("utilization", "-" if row["utilization"] is None else percent(row["utilization"])),
         *_answers(row),
         ("area", f"{quantity(row['area_um2'], 'um2')}: {_largest(row['area_breakdown_um2'], 'um2')}"),
         ("energy", f"{quantity(row['energy_pj'], 'pj')}: {_largest(row['energy_breakdown_pj'], 'pj')}"),
     ]
+    if row["n_inferences"] > 1:
+        totals.insert(1, ("inferences", f"{row['n_inferences']:,}: latency and energy are those of one"))
+    totals += [(name.replace("_", " "), f"{row[name]:,}") for name in families.metrics(row["family"])]
     return "\n\n".join(
         (
             f"{row['workload']} on {row['space']} ({row['family']}, {row['point']['node_nm']} nm, {row['scaling']})",
-            layer_table(row).console(),
+            *([layer_table(row).console()] if len(row["layers"]) > 1 else []),
             _phases(row["phases"]),
             "\n".join(f"{name:<12} {text}" for name, text in totals),
         )
@@ -45,10 +50,11 @@ def simulation(row: Mapping[str, Any]) -> str:
 
 
 def _answers(row: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the network answers on the machine, where its images have labels."""
+    """What the machine answers, where its samples have labels."""
     if row["accuracy"] is None:
         return []
-    return [("accuracy", f"{row['accuracy']:.2%} of the test images, {row['overflows']:,} accumulator overflows")]
+    counted = "" if row["overflows"] is None else f", {row['overflows']:,} accumulator overflows"
+    return [("accuracy", f"{row['accuracy']:.2%} of the test samples{counted}")]
 
 
 def swept(space: Space, workload: str, found: SweepResult, store: Path, page: Path | None) -> str:
@@ -140,7 +146,7 @@ def synthesis(found: Mapping[str, Any]) -> str:
     if "slices" in found["model"]:
         unit = "um2" if "logic_um2" in found["synthesized"] else "NAND2"
         lines += [synthesis_table(found["model"]["slices"], found["synthesized"]["slices"], unit).console(), ""]
-    if both:
+    if both and found["coefficients"] is not None:
         judged = found["coefficients"]["held_out"]
         lines += [
             f"model: {found['coefficients']['logic']} coefficients ({found['coefficients']['source']})",
@@ -149,7 +155,15 @@ def synthesis(found: Mapping[str, Any]) -> str:
             "",
         ]
     rest = {name: value for name, value in found["synthesized"].items() if name not in both and name != "slices"}
-    return "\n".join(lines + [f"{name}: {value:,}" for name, value in rest.items()])
+    lines += [f"{name}: {value:,}" for name, value in rest.items()]
+    if "placed" in found:
+        placed = found["placed"]
+        lines += [
+            "",
+            f"placed and routed by {placed['tool']} in {placed['seconds']:.0f} s: {placed['fmax_mhz']:.1f} MHz, "
+            f"{placed['luts']:,} LUTs, {placed['flip_flops']:,} flip-flops",
+        ]
+    return "\n".join([*lines, *([""] if found["remarks"] else []), *found["remarks"]])
 
 
 def _beside(model: float, synthesized: float) -> str:
@@ -157,12 +171,49 @@ def _beside(model: float, synthesized: float) -> str:
     return f"model {model:,.0f}, synthesized {synthesized:,.0f}{off}"
 
 
-def traced(found: Mapping[str, Any]) -> str:
-    """What was imported."""
-    return (
-        f"{found['output']}: {found['n_ops']} ops, {found['n_layers']} layers, {found['n_macs']:,} MACs, "
-        f"{found['n_weights']:,} weights\nuse it: lockstep simulate tensor --workload {found['output']}"
-    )
+def traced(found: Mapping[str, Any], space: str | None) -> str:
+    """What was imported; `space` is a design space that runs it."""
+    head = ("output", "workload", "kind", "digest")
+    counts = [_fact(name, value) for name, value in found.items() if name not in head]
+    lines = [f"{found['output']}: {', '.join(text for text in counts if text)}"]
+    if space is not None:
+        lines.append(f"use it: lockstep simulate {space} --workload {found['output']}")
+    return "\n".join(lines)
+
+
+def trained(found: Mapping[str, Any], space: str) -> str:
+    """What was made, fact by fact, and how to use it."""
+    facts = {name: value for name, value in found.items() if name not in ("output", "workload", "point")}
+    lines = [f"{found['output']}: trained on {found['workload']}"]
+    lines += [f"{name.replace('_', ' '):<20} {_number(name, value)}" for name, value in facts.items()]
+    return "\n".join([*lines, f"use it: lockstep simulate {space} --workload {found['output']}"])
+
+
+def _fact(name: str, value: Any) -> str:
+    """`n_luts` of 1200 as `1,200 luts`; a bool that holds by its name; nothing of what is empty or false."""
+    if isinstance(value, bool):
+        return name.replace("_", " ") if value else ""
+    if isinstance(value, list):
+        return f"{name.replace('_', ' ')}: {', '.join(str(item) for item in value)}" if value else ""
+    return f"{value:,} {name.removeprefix('n_').replace('_', ' ').replace('macs', 'MACs')}"
+
+
+def _number(name: str, value: Any) -> str:
+    if name.endswith("accuracy"):
+        return f"{value:.2%}"
+    if name.endswith("seconds"):
+        return f"{value:.1f}"
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def reproductions(found: Mapping[str, Mapping[str, str]]) -> str:
+    """What `lockstep reproduce --list` prints."""
+    return "\n".join(f"{name}: {one['title']}\n    {one['summary']}" for name, one in found.items())
+
+
+def reproduction(found: Mapping[str, Any]) -> str:
+    """Published beside ours, and why the two differ."""
+    return "\n\n".join([found["title"], found["summary"], reproduction_table(found).console()])
 
 
 def _phases(phases: Mapping[str, int]) -> str:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from workloads.load import load_workload
 
 ROOT = Path(__file__).parent.parent.parent
 TOY = str(ROOT / "tests" / "toy_family" / "space.yaml")
-COMMANDS = ("simulate", "sweep", "rtl", "verify", "synth", "report", "trace")
+COMMANDS = ("simulate", "sweep", "rtl", "verify", "synth", "report", "trace", "train", "reproduce")
 
 
 @pytest.fixture(autouse=True)
@@ -131,6 +132,11 @@ def test_sweep_keeps_a_store_and_writes_a_page(capsys: pytest.CaptureFixture[str
         (("synth", TOY, "--target", "vacuum"), "'vacuum' is not one of"),
         (("synth", TOY, "--liberty", "none.lib"), "none.lib: wanted a readable liberty file"),
         (("verify", TOY), "family: wanted one that has RTL to verify"),
+        (("synth", TOY, "--place"), "--place: wanted the target ecp5 or ice40, got gates"),
+        (("train", TOY, "-o", "x.npz"), "train: wanted a family whose machines are trained, got toy"),
+        (("reproduce",), "reproduce: wanted a NAME, got none; lockstep reproduce --list tells which there are"),
+        (("reproduce", "nothing"), "reproduce: wanted one of "),
+        (("trace", "none.onnx", "-o", "x.npz", "--samples", "s.npz"), "--samples s.npz: wanted samples beside a circuit only"),
         (("trace", "none.onnx", "-o", "x.npz"), "none.onnx"),
         (("trace", "none.onnx", "-o", "x.npz", "--bind", "batch=0"), "wanted a whole number of 1 or more, got '0'"),
     ],
@@ -173,6 +179,102 @@ def test_synth_sets_the_model_beside_yosys(capsys: pytest.CaptureFixture[str]) -
     assert 0 < found["error"]["nand2"] < 1
     code, out, _ = run(capsys, "synth", TOY, "--set", "lanes=8")
     assert code == 0 and "nand2" in out
+
+
+FAKE_SYNTHESIS = """
+def predicted(design, workload, target):
+    return {"luts": 10.0 * design.lanes, "flip_flops": 128.0}
+
+def remarks(design, workload, target, found):
+    return [f"{workload.name} has {found.flip_flops} flip-flops on {target}."]
+"""
+
+
+@pytest.fixture
+def toy_of_explore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty package `explore.families.toy` for a test to fill."""
+    import explore.families
+
+    folder = tmp_path / "families" / "toy"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("")
+    monkeypatch.setattr(explore.families, "__path__", [*explore.families.__path__, str(folder.parent)])
+    yield folder
+    for name in [name for name in sys.modules if name.startswith("explore.families.toy")]:
+        del sys.modules[name]
+
+
+@pytest.mark.rtl
+def test_synth_takes_what_the_family_predicts(capsys: pytest.CaptureFixture[str], toy_of_explore: Path) -> None:
+    (toy_of_explore / "synthesis.py").write_text(FAKE_SYNTHESIS)
+    found = document(capsys, "synth", TOY, "--set", "lanes=8", "--target", "ice40")
+    assert found["model"] == {"luts": 80.0, "flip_flops": 128.0} and found["coefficients"] is None
+    assert found["error"]["flip_flops"] == 0.0 and found["synthesized"]["flip_flops"] == 128
+    assert found["remarks"] == ["gemm:6x5x4 has 128 flip-flops on ice40."] and found["workload"] == "gemm:6x5x4"
+    code, out, _ = run(capsys, "synth", TOY, "--set", "lanes=8", "--target", "ice40")
+    assert code == 0 and "gemm:6x5x4 has 128 flip-flops on ice40." in out and "held-out" not in out
+
+
+def test_train_goes_through_the_family(capsys: pytest.CaptureFixture[str], toy_of_explore: Path) -> None:
+    (toy_of_explore / "training.py").write_text(
+        "def train(design, workload, output, progress):\n"
+        "    progress(1, 2)\n"
+        "    output.write_text(workload.name)\n"
+        "    progress(2, 2)\n"
+        "    return {'test_accuracy': 0.5, 'n_lanes': design.lanes}\n"
+    )
+    found = document(capsys, "train", TOY, "--set", "lanes=16", "-o", "made.txt", "-w", "gemm:1x2x3")
+    assert Path("made.txt").read_text() == found["workload"] == "gemm:1x2x3"
+    assert (found["test_accuracy"], found["n_lanes"], found["point"]["lanes"]) == (0.5, 16, 16)
+    code, out, error = run(capsys, "train", TOY, "-o", "made.txt")
+    assert code == 0 and "50.00%" in out and "train space: 2 of 2" in error
+
+
+FAKE_REPRODUCTION = """
+from explore.reproduce import Quantity, Table
+
+TITLE = "Adding"
+SUMMARY = "One and one."
+
+def reproduce(progress):
+    progress(1, 1)
+    known = {"certainty": "counted", "source": "fingers"}
+    return Table(rows=(
+        Quantity(quantity="sum", unit="", published=2.0, ours=3.0, differs_because="A carry is <lost>.", **known),
+        Quantity(quantity="time", unit="s", published=None, certainty="", source="", ours=0.5),
+    ))
+"""
+
+
+def test_reproduce(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import explore.reproduce
+
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "adding.py").write_text(FAKE_REPRODUCTION)
+    monkeypatch.setattr(explore.reproduce, "__path__", [*explore.reproduce.__path__, str(tmp_path / "papers")])
+    assert document(capsys, "reproduce", "--list")["adding"] == {"title": "Adding", "summary": "One and one."}
+    found = document(capsys, "reproduce", "adding", "-o", "page")
+    assert [row["error"] for row in found["rows"]] == [0.5, None]
+    assert found["files"] == ["page/index.html", "page/reproduction.csv"]
+    page = Path("page/index.html").read_text()
+    assert "A carry is &lt;lost&gt;." in page and "+50.0 %" in page
+    lines = Path("page/reproduction.csv").read_text().splitlines()
+    assert lines[1:] == ["sum,,2.0,counted,fingers,3.0,0.5,A carry is <lost>.", "time,s,,,,0.5,,"]
+    code, out, _ = run(capsys, "reproduce", "adding")
+    assert code == 0 and "A carry is <lost>." in out and "+50.0 %" in out
+    code, _, error = run(capsys, "reproduce", "addin")
+    assert code == 2 and "(did you mean 'adding'?)" in error
+
+
+def test_trace_makes_a_workload_of_a_circuit(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("and.blif").write_text(".model both\n.inputs a b\n.outputs y\n.names a b y\n11 1\n.end\n")
+    found = document(capsys, "trace", "and.blif", "-o", "and.npz")
+    assert (found["kind"], found["n_inputs"], found["n_outputs"], found["n_luts"]) == ("classification", 2, 1, 1)
+    code, _, error = run(capsys, "simulate", "tensor", "-w", "and.npz")
+    assert code == 2 and "and: wanted a network for the family tensor (digits_cnn, " in error
+    assert error.endswith("got a classification\n")
+    code, out, _ = run(capsys, "trace", "and.blif", "-o", "and.npz")
+    assert code == 0 and "2 inputs, 1 outputs, 1 luts" in out and "samples are random" in out
 
 
 def test_a_family_without_rtl_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
