@@ -141,9 +141,8 @@ def _n(uses: Mapping[str, float], activity: Mapping[str, int]) -> float:
 def _linear(part: Part, prices: Mapping[str, Mapping[str, float]]) -> float:
     coefficients = prices.get(part.kind)
     if coefficients is None:
-        raise CostError(
-            f"{part.kind}: wanted a part with a price ({', '.join([*prices, *FABRIC_KINDS])}, sram, dram), got none for it"
-        )
+        known = ", ".join([*prices, *FABRIC_KINDS, "sram", "dram"])
+        raise CostError(f"{part.kind}: wanted a part with a price ({known}), got none for it")
     return _sum(part, coefficients)
 
 

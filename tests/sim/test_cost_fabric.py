@@ -45,7 +45,7 @@ def test_the_fabric_scales_as_gates_do() -> None:
     area, energy = scaling_factors(28)
     at_28 = load_technology(28)
     for kind in ("lut", "fabric_register"):
-        inventory = {"x": (Part(kind=kind, bits=5, operations={"n": 1}),)}  # type: ignore[arg-type]
+        inventory = {"x": (Part(kind=kind, bits=5, operations={"n": 1}),)}
         assert area_um2(inventory, at_28)["x"] == pytest.approx(area_um2(inventory, AT_45)["x"] * area)
         assert leakage_nw(inventory, at_28) == pytest.approx(leakage_nw(inventory, AT_45) * area)
         dynamic = [energy_pj(inventory, {"n": 7}, 0, prices)["x"] for prices in (at_28, AT_45)]

@@ -2,8 +2,8 @@
 
 A table over x0 ... x5 is expanded over x2 ... x5 as f = f|x=0 ^ x & (f|x=0 ^ f|x=1) (positive Davio expansion): one
 operation a node less than a multiplexer has, and the xor of the tables is done beforehand. What is left at the 16
-leaves are functions of x0 and x1. There are 16 of them: all are made once a LUT and then only read. So a LUT of 6 inputs
-costs 30 operations and 12 stores, whatever its table is.
+leaves are functions of x0 and x1. There are 16 of them: all are made once a LUT and then only read. So a LUT of 6
+inputs costs 30 operations and 12 stores, whatever its table is.
 
 Rows of the working memory: function f of the pair x0, x1 is row f (0 and 15 are the constants), signal s row
 N_PAIR + s.
