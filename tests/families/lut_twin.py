@@ -123,7 +123,8 @@ def run_twin(circuit: Circuit, copies: int, samples: np.ndarray, gaps: np.ndarra
     counted: Counter[str] = Counter(inferences=n_samples)
     for first in range(copies):
         copy = Copy(circuit)
-        waiting, running = list(range(first, n_samples, copies)), []
+        waiting = list(range(first, n_samples, copies))
+        running: list[int] = []  # samples inside, oldest first
         cycle = -1
         offered_from = int(gaps[first]) if waiting else 0
         while waiting or running:
