@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks import bench_simulator
+from benchmarks import bench_lut, bench_simulator
 
 if __name__ == "__main__":
     bench_simulator.main()
+    bench_lut.main()

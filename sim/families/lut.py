@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -170,10 +170,7 @@ def _prepared_of(design: Design, work: _Work) -> _Prepared:
 @lru_cache(maxsize=_KEPT)
 def _circuit_fields(design: Design) -> Design:
     """The design with everything at its default that the circuit does not depend on."""
-    return replace(design, **{name: _DEFAULTS[name] for name in ("copies", "clock_mhz", "node_nm")})
-
-
-_DEFAULTS = {item.name: item.default for item in fields(Design)}
+    return replace(design, copies=Design.copies, clock_mhz=Design.clock_mhz, node_nm=Design.node_nm)
 
 
 def _prepare(design: Design, classifier: Classifier) -> _Prepared:
@@ -297,15 +294,11 @@ def _activity(prepared: _Prepared, copies: int) -> dict[str, int]:
 def _misfit(design: Design, workload: Classification) -> str | None:
     if workload.classifier is not None:
         for name in TRAINING_FIELDS:
-            if getattr(design, name) != _DEFAULTS[name]:
-                return (
-                    f"{name}: wanted the default ({_DEFAULTS[name]}) on a circuit that is finished, "
-                    f"got {getattr(design, name)}"
-                )
-        if design.output not in (_DEFAULTS["output"], workload.classifier.answer):
-            return (
-                f"output: wanted {_DEFAULTS['output']} (the default) on a circuit that is finished, got {design.output}"
-            )
+            default, value = getattr(Design, name), getattr(design, name)
+            if value != default:
+                return f"{name}: wanted the default ({default}) on a circuit that is finished, got {value}"
+        if design.output not in (Design.output, workload.classifier.answer):
+            return f"output: wanted the default ({Design.output}) on a circuit that is finished, got {design.output}"
         return None
     assert workload.data is not None
     if workload.data.n_classes < 2:

@@ -174,7 +174,7 @@ def test_a_finished_circuit_is_not_trained_again() -> None:
     assert lut.misfits(designs, BY_HAND) == [
         None,
         "tree_inputs: wanted the default (6) on a circuit that is finished, got 4",
-        "output: wanted class (the default) on a circuit that is finished, got scores",
+        "output: wanted the default (class) on a circuit that is finished, got scores",
         None,
     ]
 
