@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import json
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
@@ -244,11 +245,15 @@ def synth(
 
 
 def _workload_for_rtl(space: Space, workload: WorkloadLike) -> Workload | None:
-    """The workload that a machine may be made for, of the kind that its family runs; None where nobody named one."""
+    """The workload that a machine may be made for, of the kind that its family runs; None where nobody named one.
+
+    A family whose `build` has no default for the workload cannot do without.
+    """
     from explore.evaluate import simulator
     from workloads.load import expect_kind
 
-    if workload is None and space.workload is None:
+    needed = inspect.signature(_circuits(space.family).build).parameters["workload"].default is inspect.Parameter.empty
+    if workload is None and space.workload is None and not needed:
         return None
     loaded = workload_of(space, workload)
     expect_kind(loaded, simulator(space.family).RUNS, space.family)
@@ -493,15 +498,20 @@ def _with_layers(rows: list[Row], store: Store, constraints: Sequence[Constraint
 
 def _verilog(space: Space, point: Point, workload: Workload | None) -> tuple[str, str]:
     """(top module, Verilog) of a point."""
-    import hw.families
     from hw.verilog import emit_verilog
 
-    known = sorted(module.name for module in pkgutil.iter_modules(hw.families.__path__))
-    if space.family not in known:
-        raise InputError(f"family: wanted one that has RTL ({', '.join(known)}), got {space.family}")
-    module = importlib.import_module(f"hw.families.{space.family}")
     top = f"{space.family}_machine"
-    return top, emit_verilog(module.build(space.design(point), workload), top=top)
+    return top, emit_verilog(_circuits(space.family).build(space.design(point), workload), top=top)
+
+
+def _circuits(family: str) -> ModuleType:
+    """`hw.families.<family>`; InputError where the family has no RTL."""
+    import hw.families
+
+    known = sorted(module.name for module in pkgutil.iter_modules(hw.families.__path__))
+    if family not in known:
+        raise InputError(f"family: wanted one that has RTL ({', '.join(known)}), got {family}")
+    return importlib.import_module(f"hw.families.{family}")
 
 
 def _model_size(space: Space, design: Any, workload: Workload | None) -> dict[str, float]:

@@ -11,12 +11,10 @@ from hypothesis import strategies as st
 
 from designs.errors import InputError
 from designs.families.tensor import Design
-from designs.technology import load_technology
-from sim import cost
 from sim.families import tensor
 from sim.kernels.tensor import columns as c
 from sim.kernels.tensor import search
-from tests.families.tensor_twin import difference, random_case, random_design, run_twin
+from tests.families.tensor_twin import difference, random_case, run_twin
 from workloads.layer import Layer
 from workloads.mapping.numbers import arithmetic
 from workloads.mapping.program import OutputField, TileField
@@ -214,15 +212,6 @@ def test_kernel_and_mapping_agree_on_what_fits(seed: int) -> None:
     assert (run.failure is None) == fits(small, layer, tiling)
 
 
-@settings(max_examples=100)
-@given(SEEDS)
-def test_never_below_the_roofline(seed: int) -> None:
-    design, layer, tiling = random_case(seed)
-    (run,) = tensor.simulate_layers([design], [layer], [tiling])
-    assert 0 < run.roofline_cycles <= run.cycles
-    assert sum(run.phases.values()) == run.cycles
-
-
 def test_roofline_by_hand() -> None:
     # 4 MACs on 4 PEs; 2 activations, 4 weights, 2 outputs of a byte, 2 channels of 54 bits: 22 bytes over 4 a cycle.
     assert tensor.roofline_cycles(TINY, ONE_PIXEL) == 6
@@ -300,40 +289,3 @@ def test_balanced_cuts(size: int) -> None:
     assert cuts == sorted(set(cuts), reverse=True)
     assert all(-(-size // -(-size // cut)) == cut for cut in cuts)
     assert set(cuts) >= {-(-size // parts) for parts in range(1, 9)}
-
-
-@settings(max_examples=30)
-@given(SEEDS)
-def test_inventory_is_priced_and_used(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    design = random_design(rng)
-    inventory, technology = tensor.inventory(design), load_technology(45)
-    area = cost.area_um2(inventory, technology)
-    assert all(value > 0 for name, value in area.items() if name != "transposer")
-    (run,) = tensor.simulate_layers([TINY], [ONE_PIXEL])
-    assert cost.unpriced_activity(inventory, run.activity) == []
-    assert all(value >= 0 for value in cost.energy_pj(inventory, run.activity, 1.0, technology).values())
-
-
-@pytest.mark.parametrize(
-    ("field", "more"),
-    [
-        ("array_rows", 32),
-        ("array_cols", 32),
-        ("act_bits", 9),
-        ("weight_bits", 9),
-        ("acc_bits", 40),
-        ("act_scratchpad_bytes", 1 << 17),
-        ("weight_scratchpad_bytes", 1 << 17),
-        ("acc_scratchpad_bytes", 1 << 17),
-        ("dram_bytes_per_cycle", 32),
-        ("requant_multiplier_bits", 20),
-    ],
-)
-@pytest.mark.parametrize("dataflow", ["weight_stationary", "input_stationary", "output_stationary"])
-def test_more_hardware_is_never_less_area(dataflow: str, field: str, more: int) -> None:
-    technology = load_technology(45)
-    small = Design(dataflow=dataflow)  # type: ignore[arg-type]
-    large = replace(small, **{field: more})
-    area = [sum(cost.area_um2(tensor.inventory(design), technology).values()) for design in (small, large)]
-    assert area[0] < area[1]
