@@ -182,7 +182,7 @@ def _n_inner(entries, n, free, shared, most):  # type: ignore[no-untyped-def]
         while True:
             column, place, inside = 0, 0, 0
             while True:
-                column |= np.int64(entries[base | assignment | inside]) << place
+                column |= int(entries[base | assignment | inside]) << place
                 place += 1
                 inside = (inside - rest) & rest
                 if inside == 0:
