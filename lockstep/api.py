@@ -329,13 +329,13 @@ def train(
     output: str | Path,
     *,
     workload: WorkloadLike = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
     **parameters: Value,
 ) -> dict[str, Any]:
     """Make what the first point of a space burns into its circuit out of a data set, and write it to `output`.
 
-    The file is a workload for every command. `progress` is told (steps done, steps in all). Raises InputError where
-    the family's machines are not trained.
+    The file is a workload for every command. `progress` is told (what is done, steps done, steps in all). Raises
+    InputError where the family's machines are not trained.
     """
     from explore.evaluate import simulator
     from workloads.load import expect_kind
@@ -360,12 +360,12 @@ def reproductions() -> dict[str, dict[str, str]]:
 
 
 def reproduce(
-    name: str, directory: str | Path | None = None, *, progress: Callable[[int, int], None] | None = None
+    name: str, directory: str | Path | None = None, *, progress: Callable[[str, int, int], None] | None = None
 ) -> dict[str, Any]:
     """A published result beside ours: name, title, summary, `rows` and the `files` written to `directory`, if given.
 
-    A row has quantity, unit, published, certainty, source, ours, error and differs_because. `progress` is told (steps
-    done, steps in all).
+    A row has quantity, unit, published, certainty, source, ours, error and differs_because. `progress` is told (what is
+    done, steps done, steps in all).
     """
     from explore import reproduce as package
     from reports.reproduction import write_reproduction

@@ -271,7 +271,7 @@ def train(
     with _steps(f"train {chosen.name}", wanted=not json_ or sys.stderr.isatty()) as progress:
         found = api.train(chosen, output, workload=workload, progress=progress)
     _note_open_axes(chosen)
-    _print(found, json_, lambda: show.trained(found, space))
+    _print(found, json_, lambda: show.trained(found, api.space_for(output)))
 
 
 @app.command(epilog="Examples: lockstep reproduce --list, lockstep reproduce poetbin -o page")
@@ -392,20 +392,22 @@ def _pairs(pairs: Sequence[str] | None, option: str, example: str) -> dict[str, 
 
 
 @contextmanager
-def _steps(title: str, *, wanted: bool) -> Iterator[Callable[[int, int], None]]:
-    """A callback that is told (steps done, steps in all) and shows it; quiet until it is told something."""
+def _steps(title: str, *, wanted: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A callback that is told (what is done, steps done, steps in all) and shows it; quiet until then."""
     from explore.progress import Progress, progress_for
 
     with ExitStack() as stack:
         shown: Progress | None = None
-        n_shown = 0
+        now = "", 0
 
-        def tell(n_done: int, n_all: int) -> None:
-            nonlocal shown, n_shown
-            if shown is None:
-                shown = stack.enter_context(progress_for(title, n_all, 0, wanted=wanted))
-            shown.advance(n_done - n_shown)
-            n_shown = n_done
+        def tell(what: str, n_done: int, n_all: int) -> None:
+            nonlocal shown, now
+            if shown is None or what != now[0]:
+                stack.close()  # the last step's own
+                shown = stack.enter_context(progress_for(f"{title}: {what}", n_all, 0, wanted=wanted))
+                now = what, 0
+            shown.advance(n_done - now[1])
+            now = what, n_done
 
         yield tell
 

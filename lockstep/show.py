@@ -38,7 +38,7 @@ def simulation(row: Mapping[str, Any]) -> str:
     ]
     if row["n_inferences"] > 1:
         totals.insert(1, ("inferences", f"{row['n_inferences']:,}: latency and energy are those of one"))
-    totals += [(name.replace("_", " "), f"{row[name]:,}") for name in families.metrics(row["family"])]
+    totals += [(name.replace("_", " "), _number(name, row[name])) for name in families.metrics(row["family"])]
     return "\n\n".join(
         (
             f"{row['workload']} on {row['space']} ({row['family']}, {row['point']['node_nm']} nm, {row['scaling']})",
@@ -176,17 +176,19 @@ def traced(found: Mapping[str, Any], space: str | None) -> str:
     head = ("output", "workload", "kind", "digest")
     counts = [_fact(name, value) for name, value in found.items() if name not in head]
     lines = [f"{found['output']}: {', '.join(text for text in counts if text)}"]
-    if space is not None:
-        lines.append(f"use it: lockstep simulate {space} --workload {found['output']}")
-    return "\n".join(lines)
+    return "\n".join(lines + _use(found["output"], space))
 
 
-def trained(found: Mapping[str, Any], space: str) -> str:
-    """What was made, fact by fact, and how to use it."""
+def trained(found: Mapping[str, Any], space: str | None) -> str:
+    """What was made, fact by fact; `space` is a design space that runs it."""
     facts = {name: value for name, value in found.items() if name not in ("output", "workload", "point")}
     lines = [f"{found['output']}: trained on {found['workload']}"]
     lines += [f"{name.replace('_', ' '):<20} {_number(name, value)}" for name, value in facts.items()]
-    return "\n".join([*lines, f"use it: lockstep simulate {space} --workload {found['output']}"])
+    return "\n".join(lines + _use(found["output"], space))
+
+
+def _use(output: str, space: str | None) -> list[str]:
+    return [] if space is None else [f"use it: lockstep simulate {space} --workload {output}"]
 
 
 def _fact(name: str, value: Any) -> str:
@@ -203,6 +205,8 @@ def _number(name: str, value: Any) -> str:
         return f"{value:.2%}"
     if name.endswith("seconds"):
         return f"{value:.1f}"
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:,.0f}"
     return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 

@@ -1,7 +1,7 @@
 """Published results beside ours: one module each, found by listing this folder (`lockstep reproduce NAME`).
 
 A module has `TITLE` and `SUMMARY` (a line, a sentence or two) and `reproduce(progress) -> Table`; `progress` is told
-(steps done, steps in all) and may be None.
+(what is done, steps done, steps in all) and may be None.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from types import ModuleType
 from designs.errors import InputError
 from designs.spelling import nearest, shown
 
-Progress = Callable[[int, int], None]  # steps done, steps in all
+Progress = Callable[[str, int, int], None]  # what is done, steps done, steps in all
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -218,16 +218,17 @@ def test_synth_takes_what_the_family_predicts(capsys: pytest.CaptureFixture[str]
 def test_train_goes_through_the_family(capsys: pytest.CaptureFixture[str], toy_of_explore: Path) -> None:
     (toy_of_explore / "training.py").write_text(
         "def train(design, workload, output, progress):\n"
-        "    progress(1, 2)\n"
+        "    progress('teacher', 1, 2)\n"
+        "    progress('teacher', 2, 2)\n"
         "    output.write_text(workload.name)\n"
-        "    progress(2, 2)\n"
+        "    progress('trees', 3, 3)\n"
         "    return {'test_accuracy': 0.5, 'n_lanes': design.lanes}\n"
     )
     found = document(capsys, "train", TOY, "--set", "lanes=16", "-o", "made.txt", "-w", "gemm:1x2x3")
     assert Path("made.txt").read_text() == found["workload"] == "gemm:1x2x3"
     assert (found["test_accuracy"], found["n_lanes"], found["point"]["lanes"]) == (0.5, 16, 16)
     code, out, error = run(capsys, "train", TOY, "-o", "made.txt")
-    assert code == 0 and "50.00%" in out and "train space: 2 of 2" in error
+    assert code == 0 and "50.00%" in out and "train space: teacher: 2 of 2" in error and "train space: trees: 3 of 3" in error
 
 
 FAKE_REPRODUCTION = """
@@ -237,7 +238,7 @@ TITLE = "Adding"
 SUMMARY = "One and one."
 
 def reproduce(progress):
-    progress(1, 1)
+    progress("counting", 1, 1)
     known = {"certainty": "counted", "source": "fingers"}
     return Table(rows=(
         Quantity(quantity="sum", unit="", published=2.0, ours=3.0, differs_because="A carry is <lost>.", **known),
