@@ -380,13 +380,13 @@ def reproduce(
     return found | {"files": [str(path) for path in written]}
 
 
-def space_for(workload: str | Path) -> str | None:
+def space_for(workload: Workload | str | Path) -> str | None:
     """The name of a shipped design space whose family runs this kind of workload; None where there is none."""
     from designs import families
     from explore.evaluate import simulator
-    from workloads.load import load_workload
+    from workloads.load import Workload, load_workload
 
-    loaded = load_workload(str(workload))
+    loaded = workload if isinstance(workload, Workload) else load_workload(str(workload))
     for family in families.names():
         try:
             found = load_space(family)

@@ -268,10 +268,11 @@ def train(
     from lockstep import api, show
 
     chosen = _space(space, set_)
+    loaded = api.workload_of(chosen, workload)
     with _steps(f"train {chosen.name}", wanted=not json_ or sys.stderr.isatty()) as progress:
-        found = api.train(chosen, output, workload=workload, progress=progress)
+        found = api.train(chosen, output, workload=loaded, progress=progress)
     _note_open_axes(chosen)
-    _print(found, json_, lambda: show.trained(found, api.space_for(output)))
+    _print(found, json_, lambda: show.trained(found, api.space_for(loaded)))
 
 
 @app.command(epilog="Examples: lockstep reproduce --list, lockstep reproduce poetbin -o page")

@@ -228,7 +228,8 @@ def test_train_goes_through_the_family(capsys: pytest.CaptureFixture[str], toy_o
     assert Path("made.txt").read_text() == found["workload"] == "gemm:1x2x3"
     assert (found["test_accuracy"], found["n_lanes"], found["point"]["lanes"]) == (0.5, 16, 16)
     code, out, error = run(capsys, "train", TOY, "-o", "made.txt")
-    assert code == 0 and "50.00%" in out and "train space: teacher: 2 of 2" in error and "train space: trees: 3 of 3" in error
+    assert code == 0 and "50.00%" in out and "lockstep simulate tensor --workload made.txt" in out
+    assert "train space: teacher: 2 of 2" in error and "train space: trees: 3 of 3" in error
 
 
 FAKE_REPRODUCTION = """
