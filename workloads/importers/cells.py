@@ -147,5 +147,6 @@ def _table(instance: Instance, parameter: str, size: int) -> np.ndarray:
             f"{instance.where}: {instance.cell}: wanted its table as .param {parameter}, got none; write it with -param"
         )
     if set(text) - set("01") or len(text) < size or "1" in text[:-size]:
-        raise InputError(f"{instance.where}: {instance.cell}: wanted {size} bits 0 or 1 in {parameter}, got {text:.40}; mend it")
+        got = f"got {text:.40}; mend it"
+        raise InputError(f"{instance.where}: {instance.cell}: wanted {size} bits 0 or 1 in {parameter}, {got}")
     return np.frombuffer(text[-size:][::-1].encode(), np.uint8) - ord("0")

@@ -13,7 +13,7 @@ from typing import Any
 from designs.errors import InputError
 from designs.spelling import shown
 from designs.yosys import CONFINED, YosysError, run_yosys
-from workloads.importers.gates import Imported, netlist_of
+from workloads.importers.gates import Imported, netlist_of, short
 from workloads.importers.yosys_json import gate_circuit
 from workloads.netlist import Netlist
 
@@ -27,30 +27,25 @@ _MODULE_NAME = re.compile(r"[A-Za-z_][\w$]*")
 
 # Synthesis up to words, then all that no table holds to gates and to tables of 6 inputs. Tables that are there stay:
 # LUTs ($lut) and case statements that are ROMs ($mem_v2) are neither taken apart nor seen by abc.
-_TO_WORDS = """
+_SCRIPT = """
 {read}
-hierarchy {top}
-read_verilog -icells -nooverwrite {cells}
-hierarchy -check
+read_verilog -icells -nooverwrite {own}/cells.v
+hierarchy -check -top {top}
 proc
 flatten
 delete t:$scopeinfo
 memory_collect
 opt_clean
-tee -q -o {folder}/drivers.txt check
-write_json {folder}/words.json
-"""
-_TO_TABLES = """
+tee -q -o {own}/drivers.txt check
+write_json {own}/words.json
 setundef -zero
 opt
 techmap t:$lut t:$mem_v2 t:$*dff* %u %u %n
 opt_clean
-tee -q -o {folder}/loops.txt check
-"""
-_MAP = """
+tee -q -o {own}/loops.txt check
 abc -lut 6
 opt_clean
-write_json {folder}/tables.json
+write_json {own}/tables.json
 """
 _MULTIPLE = re.compile(r"Warning: multiple conflicting drivers for (\S+?)\.\\(.+):$")
 _UNDRIVEN = re.compile(r"Warning: Wire (\S+?)\.\\(.+) is used but has no driver\.$")
@@ -67,11 +62,11 @@ def load_verilog(path: str | Path, top: str | None = None) -> Netlist:
 def import_verilog(path: str | Path, top: str | None = None) -> Imported:
     """Read a circuit from a Verilog file, or from all .v and .sv files of a folder, through the yosys wheel.
 
-    `top` is the module to read; None the one that instantiates the others. LUT1 to LUT6, LUT6_2, SB_LUT4 and ECP5's
-    LUT4 are tables as they stand, so are `case` statements that list a table; all other logic is mapped to tables of up
-    to 6 inputs. Signals are bits, `name[i]` where a port is wider than one, ports in order and bit 0 first. A bit that
-    the source leaves undefined (x) is 0. Registers that stand equally deep on all ways are left out, with the inputs
-    that are only their clock, reset or enable (see Imported).
+    `top` is the module to read; None the one that no other instantiates, of several that of the file's name. LUT1 to
+    LUT6, LUT6_2, SB_LUT4 and ECP5's LUT4 are tables as they stand, so are `case` statements that list a table; all
+    other logic is mapped to tables of up to 6 inputs. Signals are bits, `name[i]` where a port is wider than one, ports
+    in order and bit 0 first. A bit that the source leaves undefined (x) is 0. Registers that stand equally deep on all
+    ways are left out, with the inputs that are only their clock, or their reset or enable by name (see Imported).
 
     InputError, one line with the file and the line where yosys tells it, for anything that is no such circuit. Nothing
     but the named file, or the files of the named folder, is ever opened.
@@ -83,15 +78,14 @@ def import_verilog(path: str | Path, top: str | None = None) -> Imported:
         folder = Path(name)
         sources = _copied(path, folder)
         module = _synthesized(path, sources, folder, top)
-        return netlist_of(gate_circuit(module, _Places(path, sources)))
+        return netlist_of(gate_circuit(module, _Places(path)))
 
 
 class _Places:
     """Where things stand in the user's files, by what yosys says of the copies."""
 
-    def __init__(self, path: Path, sources: list[str]) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.sources = sources
 
     def file(self, name: str) -> str:
         name = name.removeprefix(f"{CONFINED}/")
@@ -136,25 +130,45 @@ def _synthesized(path: Path, sources: list[str], folder: Path, top: str | None) 
     """The top module as yosys writes it in JSON: flat, of tables and registers."""
     own = folder / "lockstep"
     own.mkdir()
-    shutil.copyfile(_CELLS, own / _CELLS.name)
-    places = _Places(path, sources)
-    reads = [f'read_verilog {"-sv " if name.endswith(".sv") else ""}"{CONFINED}/{name}"' for name in sources]
-    script = _TO_WORDS.format(
-        read="\n".join(reads),
-        top=f"-top {top}" if top else "-auto-top",
-        cells=f"{CONFINED}/lockstep/{_CELLS.name}",
-        folder=f"{CONFINED}/lockstep",
+    shutil.copyfile(_CELLS, own / "cells.v")
+    places = _Places(path)
+    read = "\n".join(f'read_verilog {"-sv " if name.endswith(".sv") else ""}"{CONFINED}/{name}"' for name in sources)
+    if top is None:
+        _run(f"{read}\nwrite_rtlil {CONFINED}/lockstep/modules.il\n", folder, places)
+        top = _top(path, (own / "modules.il").read_text())
+    failure = None
+    try:
+        _run(_SCRIPT.format(read=read, top=top, own=f"{CONFINED}/lockstep"), folder, places)
+    except InputError as error:
+        failure = error
+    # What is wrong with the circuit says more than what yosys stumbled over later.
+    if (own / "drivers.txt").exists():
+        _check_drivers(path, (own / "drivers.txt").read_text())
+    if (own / "words.json").exists():
+        _check_cells(_top_module(own / "words.json"), places)
+    if (own / "loops.txt").exists():
+        _check_loops(path, (own / "loops.txt").read_text(), places)
+    if failure is not None:
+        raise failure
+    return _top_module(own / "tables.json")
+
+
+_MODULE_LINE = re.compile(r"^module \\(\S+)$", re.MULTILINE)
+_CELL_LINE = re.compile(r"^  cell (?:\$array:\S*:)?\\?(\S+) \S+$", re.MULTILINE)
+
+
+def _top(path: Path, rtlil: str) -> str:
+    """The module that no other one instantiates; of several, the one that is called as the file is."""
+    modules, cells = _MODULE_LINE.findall(rtlil), set(_CELL_LINE.findall(rtlil))
+    roots = sorted(name for name in modules if name not in cells and _MODULE_NAME.fullmatch(name))
+    if path.stem in roots:
+        return path.stem
+    if len(roots) == 1:
+        return roots[0]
+    got = ", ".join(map(short, roots[:6])) or ("a ring" if modules else "none")
+    raise InputError(
+        f"{path}: wanted a module that no other one instantiates, got {got}; name the file as its top, or name the top"
     )
-    _run(script + f"write_rtlil {CONFINED}/lockstep/words.il\n", folder, places)
-    _check_drivers(path, (own / "drivers.txt").read_text())
-    _check_cells(_top_module(path, own / "words.json"), places)
-    start = f"read_rtlil {CONFINED}/lockstep/words.il\n"
-    script = start + _TO_TABLES.format(folder=f"{CONFINED}/lockstep")
-    _run(script + f"write_rtlil {CONFINED}/lockstep/gates.il\n", folder, places)
-    _check_loops(path, (own / "loops.txt").read_text(), places)
-    start = f"read_rtlil {CONFINED}/lockstep/gates.il\n"
-    _run(start + _MAP.format(folder=f"{CONFINED}/lockstep"), folder, places)
-    return _top_module(path, own / "tables.json")
 
 
 def _run(script: str, folder: Path, places: _Places) -> None:
@@ -204,7 +218,6 @@ def _check_loops(path: Path, report: str, places: _Places) -> None:
         raise InputError(f"{where}: wanted a circuit without combinational loops, got one through {through}; break it")
 
 
-_REGISTERS = ("$dff", "$dffe", "$sdff", "$sdffe", "$sdffce", "$adff", "$adffe")
 _REFUSED_CELLS = {
     "$dlatch": "a latch; give every branch a value",
     "$adlatch": "a latch; give every branch a value",
@@ -228,14 +241,16 @@ def _check_cells(module: Mapping[str, Any], places: _Places) -> None:
             raise InputError(f"{places.of(cell)}: wanted gates and registers, got {_REFUSED_CELLS[kind]}")
         if kind == "$mem_v2" and int(cell["parameters"]["WR_PORTS"], 2):
             raise InputError(f"{places.of(cell)}: wanted gates and registers, got a memory; only ROMs are read")
+        if any("z" in bits for bits in cell["connections"].values()):
+            raise InputError(f"{places.of(cell)}: wanted gates and registers, got {_REFUSED_CELLS['$tribuf']}")
     for name, port in module["ports"].items():
         if port["direction"] == "inout":
             raise InputError(f"{places.path}: {name}: wanted inputs and outputs, got an inout; make it one of them")
 
 
-def _top_module(path: Path, file: Path) -> Mapping[str, Any]:
+def _top_module(file: Path) -> Mapping[str, Any]:
     design = json.loads(file.read_text())
-    tops = [module for module in design["modules"].values() if int(module["attributes"].get("top", "0"), 2)]
-    if len(tops) != 1:
-        raise InputError(f"{path}: wanted one top module, got {len(tops)}; name it")
-    return {**tops[0], "name": next(name for name, module in design["modules"].items() if module is tops[0])}
+    name, module = next(
+        (name, module) for name, module in design["modules"].items() if int(module["attributes"].get("top", "0"), 2)
+    )
+    return {**module, "name": name}
