@@ -9,6 +9,7 @@ import hw.families
 import sim.families
 
 _HERE = Path(__file__).parent
+SPACE = _HERE / "space.yaml"
 
 
 def install() -> None:
