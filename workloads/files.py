@@ -76,9 +76,10 @@ def load_graph(path: str | Path) -> Graph:
 
 
 def _read_npz(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
-    with np.load(path, allow_pickle=False) as archive:
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("no archive of arrays")
+    loaded = np.load(path, allow_pickle=False)
+    if not isinstance(loaded, np.lib.npyio.NpzFile):
+        raise ValueError("no archive of arrays")
+    with loaded as archive:
         arrays = {key: archive[key] for key in archive.files}
     return json.loads(arrays.pop("header").tobytes().decode()), arrays
 

@@ -57,6 +57,13 @@ def test_missing_file() -> None:
         load_graph("nothing.npz")
 
 
+def test_a_single_array_is_no_graph(tmp_path: Path) -> None:
+    with (tmp_path / "one.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(InputError, match="one.npz: wanted a graph file of lockstep trace, got no archive of arrays"):
+        load_graph(tmp_path / "one.npz")
+
+
 def test_mutated_npz_files_give_one_line(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     path = tmp_path / "g.npz"

@@ -141,9 +141,10 @@ def load_samples(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 def _read(path: Path) -> dict[str, np.ndarray]:
     wanted = "an .npz with arrays `features` and `labels` (numpy.savez)"
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError(f"{path}: wanted {wanted}, got a single array; save both with numpy.savez")
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise InputError(f"{path}: wanted {wanted}, got a single array; save both with numpy.savez")
+        with loaded as archive:
             names = ("features", "labels", "features_test", "labels_test")
             arrays = {name: archive[name] for name in names if name in archive.files}
             found = ", ".join(archive.files) or "none"

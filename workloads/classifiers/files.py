@@ -120,9 +120,10 @@ def _digest(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def _read(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
-    with np.load(path, allow_pickle=False) as archive:
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("a single array")
+    loaded = np.load(path, allow_pickle=False)
+    if not isinstance(loaded, np.lib.npyio.NpzFile):
+        raise ValueError("a single array")
+    with loaded as archive:
         if _HEADER not in archive.files:
             raise ValueError(f"arrays {', '.join(archive.files) or 'none'}"[:100])
         text = archive[_HEADER].tobytes().decode()

@@ -45,10 +45,7 @@ def load(name: str) -> Classification | None:
     A circuit without samples of its own runs on random ones, always the same (workloads/importers/trace_circuit.py).
     """
     if match := _DIGITS.fullmatch(name):
-        split = int(match[1] or 0)
-        if split >= 1 << 31:
-            raise InputError(f"workload {name}: wanted a split from 0 to {2**31 - 1}, got {split}")
-        return classification_of(digits(split))
+        return classification_of(digits(int(match[1] or 0)))
     kind, colon, folder = name.partition(":")
     if colon and kind in _FOLDERS:
         if not folder:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from designs.errors import InputError
-from workloads.classifiers.data import digits, load_arrays
+from workloads.classifiers.data import digits, load_arrays, load_samples
 from workloads.digits import digits_split
 
 
@@ -106,3 +106,18 @@ def test_pickles_are_never_loaded(tmp_path: Path) -> None:
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none.npz: wanted an .npz with arrays `features` and `labels`"):
         load_arrays(tmp_path / "none.npz")
+
+
+def test_a_single_array_is_one_line(tmp_path: Path) -> None:
+    with (tmp_path / "one.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(InputError, match="got a single array; save both with numpy.savez"):
+        load_arrays(tmp_path / "one.npz")
+
+
+def test_samples_for_a_circuit_stay_in_order(tmp_path: Path) -> None:
+    features, labels = np.arange(20).reshape(10, 2), np.arange(10) % 3
+    found = load_samples(_saved(tmp_path, features=features, labels=labels))
+    assert (found[0] == features).all() and (found[1] == labels).all()
+    path = _saved(tmp_path, features=features, labels=labels, features_test=features[:4], labels_test=labels[:4])
+    assert [len(array) for array in load_samples(path)] == [4, 4]
