@@ -22,15 +22,12 @@ class NetlistBuilder:
 
     def __init__(self, input_names: Sequence[str]) -> None:
         self.input_names = tuple(input_names)
+        self.n_inputs = len(self.input_names)
         self._fanins: list[tuple[int, ...]] = []  # of each LUT, ascending
         self._tables: list[int] = []
         self._roles: list[int] = []
         self._known: dict[tuple[tuple[int, ...], int], int] = {}  # (fan-in, table) -> signal
         self._inverse: dict[int, int] = {CONSTANT_0: CONSTANT_1, CONSTANT_1: CONSTANT_0}  # inverter -> what it inverts
-
-    @property
-    def n_inputs(self) -> int:
-        return len(self.input_names)
 
     @property
     def n_luts(self) -> int:
@@ -67,14 +64,14 @@ class NetlistBuilder:
         new = {signal: signal for signal in (CONSTANT_1, CONSTANT_0, *range(self.n_inputs))}
         new |= {self.n_inputs + lut: self.n_inputs + index for index, lut in enumerate(live)}
         fanins = [self._fanins[lut] for lut in live]
-        entries = [truth_tables.to_entries(self._tables[lut], len(self._fanins[lut])) for lut in live]
+        widths = np.array([len(fanin) for fanin in fanins], np.int64)
         return Netlist(
             input_names=self.input_names,
             output_names=tuple(name for name, _ in outputs),
-            fanin_start=np.cumsum([0, *map(len, fanins)], dtype=np.int64),
+            fanin_start=np.concatenate(([0], np.cumsum(widths))),
             fanin=np.array([new[signal] for fanin in fanins for signal in fanin], np.int32),
-            table_start=np.cumsum([0, *map(len, entries)], dtype=np.int64),
-            tables=np.concatenate(entries) if entries else np.zeros(0, np.uint8),
+            table_start=np.concatenate(([0], np.cumsum(1 << widths))),
+            tables=truth_tables.to_entries_of_all([self._tables[lut] for lut in live], widths),
             roles=np.array([self._roles[lut] for lut in live], np.uint8),
             outputs=np.array([new[signal] for signal in signals], np.int32),
         )
@@ -156,16 +153,16 @@ class NetlistBuilder:
 
     def _live(self, outputs: Sequence[int]) -> list[int]:
         """The LUTs that the outputs need, ascending."""
-        needed = bytearray(self.n_luts)
+        n_inputs, n_signals = self.n_inputs, self.n_inputs + self.n_luts
+        needed = bytearray(n_signals)
         for signal in outputs:
-            if signal >= self.n_inputs:
-                needed[signal - self.n_inputs] = 1
-        for lut in range(self.n_luts - 1, -1, -1):
-            if needed[lut]:
-                for signal in self._fanins[lut]:
-                    if signal >= self.n_inputs:
-                        needed[signal - self.n_inputs] = 1
-        return [lut for lut in range(self.n_luts) if needed[lut]]
+            if signal >= 0:
+                needed[signal] = 1
+        for signal in range(n_signals - 1, n_inputs - 1, -1):
+            if needed[signal]:
+                for read in self._fanins[signal - n_inputs]:
+                    needed[read] = 1
+        return [signal - n_inputs for signal in range(n_inputs, n_signals) if needed[signal]]
 
 
 def check(netlist: Netlist, where: str = "netlist") -> None:

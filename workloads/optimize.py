@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from workloads import truth_tables
 from workloads.netlist import ROLES, Netlist
 from workloads.netlist_builder import NetlistBuilder
@@ -15,13 +17,16 @@ def optimize(netlist: Netlist, lut_inputs: int | None = None) -> Netlist:
     many inputs and a LUT is saved; wider LUTs stay as they are. Functions, inputs and outputs keep their order.
     """
     simplest = _rebuilt(netlist)
-    if lut_inputs is None:
-        return simplest
+    return simplest if lut_inputs is None else merge_luts(simplest, lut_inputs)
+
+
+def merge_luts(netlist: Netlist, lut_inputs: int) -> Netlist:
+    """`optimize` with lut_inputs, of a netlist as NetlistBuilder or `optimize` makes it."""
     while True:
-        merged = _rebuilt(_merged(simplest, lut_inputs))
-        if merged.n_luts >= simplest.n_luts:
-            return simplest
-        simplest = merged
+        merged = _merged(netlist, lut_inputs)
+        if merged is None or merged.n_luts >= netlist.n_luts:
+            return netlist
+        netlist = merged
 
 
 def _rebuilt(netlist: Netlist) -> Netlist:
@@ -37,15 +42,17 @@ def _rebuilt(netlist: Netlist) -> Netlist:
 
 def tables_of(netlist: Netlist) -> list[int]:
     """The table of each LUT as an integer (workloads.truth_tables)."""
-    return [truth_tables.from_entries(netlist.table_of(lut)) for lut in range(netlist.n_luts)]
+    return truth_tables.from_entries_of_all(netlist.tables, np.diff(netlist.fanin_start))
 
 
-def _merged(netlist: Netlist, lut_inputs: int) -> Netlist:
-    """One round: LUTs with one reader first, then those whose readers can all take them in."""
+def _merged(netlist: Netlist, lut_inputs: int) -> Netlist | None:
+    """One round: LUTs with one reader first, then those whose readers can all take them in. None if none can."""
     graph = _Graph(netlist)
     for most_readers in (1, netlist.n_luts):
         for lut in range(netlist.n_luts):
             graph.merge(lut, lut_inputs, most_readers)
+    if not graph.n_merged:
+        return None
     builder = NetlistBuilder(netlist.input_names)
     signal_of = {signal: signal for signal in (-2, -1, *range(netlist.n_inputs))}
     for lut, (fanin, table, role) in enumerate(zip(graph.fanins, graph.tables, netlist.roles.tolist(), strict=True)):
@@ -67,6 +74,7 @@ class _Graph:
         self.tables = tables_of(netlist)
         self.readers: list[set[int]] = [set() for _ in range(netlist.n_luts)]
         self.is_output = [False] * netlist.n_luts
+        self.n_merged = 0
         for lut, signals in enumerate(self.fanins):
             for signal in signals:
                 if signal >= self.n_inputs:
@@ -83,6 +91,7 @@ class _Graph:
         inner, inner_fanin = self.n_inputs + lut, self.fanins[lut]
         if any(len({*self.fanins[reader], *inner_fanin}) - 1 > lut_inputs for reader in readers):
             return
+        self.n_merged += 1
         for reader in readers:
             self.fanins[reader], self.tables[reader] = truth_tables.composed(
                 self.tables[reader], self.fanins[reader], inner, self.tables[lut], inner_fanin

@@ -27,6 +27,27 @@ def to_entries(table: int, n_variables: int) -> np.ndarray:
     return np.unpackbits(packed, count=size, bitorder="little")
 
 
+def from_entries_of_all(entries: np.ndarray, widths: np.ndarray) -> list[int]:
+    """Many tables at once: table i is the next 2^widths[i] entries, each 0 or 1."""
+    start = np.cumsum(1 << widths) - (1 << widths)
+    found = np.empty(len(widths), object)
+    for width in np.unique(widths).tolist():
+        here = np.flatnonzero(widths == width)
+        packed = np.packbits(entries[start[here][:, None] + np.arange(1 << width)], axis=1, bitorder="little")
+        found[here] = [int.from_bytes(row, "little") for row in map(bytes, packed)]
+    return found.tolist()
+
+
+def to_entries_of_all(tables: Sequence[int], widths: np.ndarray) -> np.ndarray:
+    """The entries of many tables, one after the other: table i has 2^widths[i] of them."""
+    sizes = (1 << widths).tolist()
+    packed = b"".join(table.to_bytes((size + 7) // 8, "little") for table, size in zip(tables, sizes, strict=True))
+    bits = np.unpackbits(np.frombuffer(packed, np.uint8), bitorder="little")
+    padded = np.maximum(8, 1 << widths)  # small tables take a byte; its other bits are left out
+    place = np.arange(len(bits)) - np.repeat(np.cumsum(padded) - padded, padded)
+    return bits[place < np.repeat(1 << widths, padded)]
+
+
 @cache
 def full(n_variables: int) -> int:
     """The table that is 1 everywhere."""

@@ -11,12 +11,11 @@ import numpy as np
 from numba import njit
 
 from designs.families.lut import Design
-from workloads import truth_tables
 from workloads.mapping.lut_decompose import add_function
 from workloads.mapping.lut_packing import n_packed
 from workloads.netlist import ROLES, Netlist
 from workloads.netlist_builder import NetlistBuilder
-from workloads.optimize import optimize
+from workloads.optimize import merge_luts, optimize, tables_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,12 +72,11 @@ def map_netlist(netlist: Netlist, lut_inputs: int) -> Netlist:
     simplest = optimize(netlist)
     builder = NetlistBuilder(netlist.input_names)
     signal_of = list(range(netlist.n_inputs))
-    for lut, role in enumerate(simplest.roles.tolist()):
+    for lut, (table, role) in enumerate(zip(tables_of(simplest), simplest.roles.tolist(), strict=True)):
         fanin = [signal_of[signal] for signal in simplest.inputs_of(lut).tolist()]
-        table = truth_tables.from_entries(simplest.table_of(lut))
         signal_of.append(add_function(builder, fanin, table, lut_inputs, ROLES[role]))
     outputs = [signal_of[signal] if signal >= 0 else signal for signal in simplest.outputs.tolist()]
-    return optimize(builder.finish(list(zip(netlist.output_names, outputs, strict=True))), lut_inputs)
+    return merge_luts(builder.finish(list(zip(netlist.output_names, outputs, strict=True))), lut_inputs)
 
 
 @_remembered

@@ -17,7 +17,7 @@ from numba import njit
 from workloads import truth_tables
 from workloads.netlist_builder import NetlistBuilder
 
-_MOST_SEARCHED = 10  # variables up to which all partitions are tried; beyond, one variable is split off at a time
+_MOST_SEARCHED = 10  # variables up to which all partitions are tried; beyond, only cofactors
 
 
 def add_function(builder: NetlistBuilder, fanin: Sequence[int], table: int, lut_inputs: int, role: str) -> int:
@@ -141,7 +141,7 @@ def _search(entries, n, lut_inputs, costs, muxes, all_partitions):  # type: igno
     best_cost, best_free, best_shared = 1 << 30, 0, 0
     for free in range((1 << n) - 1, 0, -1):
         n_free = _popcount(free)
-        if n_free <= (2 if all_partitions else 1):
+        if n_free <= 2:
             cost = _cofactor_cost(entries, n, free, n_free, costs, muxes, lut_inputs)
             if cost < best_cost:
                 best_cost, best_free, best_shared = cost, free, _COFACTORS
