@@ -121,6 +121,7 @@ def main() -> None:
     """Print all figures."""
     circuits = {f"{n_luts} random LUT6": random_luts(n_luts, n_inputs) for n_luts, n_inputs in CIRCUITS}
     digits = load_workload("digits")
+    assert isinstance(digits, Classification)
     for name, design in TRAINED.items():
         circuits[name] = map_netlist(classifier_of(design, digits).netlist, design.lut_inputs)
     ns_per_word = ns_per_word_operation()

@@ -66,19 +66,14 @@ def misfits(designs: Sequence[Design], workload: Classification) -> list[str | N
 def inventory(design: Design, workload: Classification) -> Inventory:
     """What the machine is made of, part by part; nothing where the workload has no circuit for it."""
     try:
-        return lut_inventory(design, _prepared(design, workload).circuit)
+        return _inventory(_prepared(design, workload), design.lut_inputs, design.copies)
     except InputError:  # `simulate` has made this a failed Run, with the reason
         return {}
 
 
 def accuracy(design: Design, run: Run, workload: Classification) -> Accuracy | None:
     """How often the circuit is right on the test samples; None where nobody knows what is right."""
-    prepared = _prepared(design, workload)
-    labels = prepared.classifier.labels
-    if labels is None or prepared.classifier.answer == "bits":
-        return None
-    found = prepared.classifier.decode(_outputs(prepared, design.copies))
-    return Accuracy(accuracy=float(np.mean(found == labels)), overflows=0, n_images=len(labels))
+    return _accuracy(_prepared(design, workload), design.copies)
 
 
 def run_with_numbers(
@@ -221,6 +216,20 @@ def _values(samples: _Samples, copies: int) -> _Values:
 def _outputs(prepared: _Prepared, copies: int) -> np.ndarray:
     """(n_samples, n_outputs) uint8."""
     return unpack_samples(_values(prepared.samples, copies).answers, prepared.samples.n_samples)
+
+
+@lru_cache(maxsize=_KEPT)
+def _inventory(prepared: _Prepared, lut_inputs: int, copies: int) -> Inventory:
+    return lut_inventory(prepared.circuit, lut_inputs=lut_inputs, copies=copies)
+
+
+@lru_cache(maxsize=_KEPT)
+def _accuracy(prepared: _Prepared, copies: int) -> Accuracy | None:
+    labels = prepared.classifier.labels
+    if labels is None or prepared.classifier.answer == "bits":
+        return None
+    found = prepared.classifier.decode(_outputs(prepared, copies))
+    return Accuracy(accuracy=float(np.mean(found == labels)), overflows=0, n_images=len(labels))
 
 
 # One design point.
