@@ -1,4 +1,4 @@
-"""Mutated YAML and ONNX files through the command line."""
+"""Mutated design spaces, models, circuits and samples through the command line."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from tests.workloads.importers.test_onnx import mutate
 
 ROOT = Path(__file__).parents[2]
 MODELS = sorted((ROOT / "workloads" / "digits").glob("*.onnx"))
+CIRCUIT = ROOT / "workloads" / "classifiers" / "examples" / "majority.blif"
+KINDS = ("yaml", "onnx", "blif", "npz")
 OWN_PROCESS_EVERY = 10  # files: Python takes seconds to start
 LONGEST_SECONDS = 120  # of one command in a process of its own
 
@@ -40,13 +42,13 @@ def try_files(folder: Path, n_files: int, seed: int) -> tuple[list[str], list[st
     counts: Counter[str] = Counter()
     failures: list[str] = []
     for index in range(n_files):
-        kind = ("yaml", "onnx")[index % 2]
+        kind = KINDS[index % len(KINDS)]
         path = folder / f"mutated_{index}.{kind}"
-        path.write_bytes(_damaged_space(draw) if kind == "yaml" else damaged_model(rng))
+        path.write_bytes(_damaged(kind, draw, rng))
         output = folder / "traced.npz"
         arguments = _arguments(path, output)
         answers = [_here(arguments)]
-        if index // 2 % OWN_PROCESS_EVERY == 0:
+        if index // len(KINDS) % OWN_PROCESS_EVERY == 0:
             answers.append(_in_a_process(arguments))
             counts[f"{kind}: also in a process of its own"] += 1
         for answer in answers:
@@ -84,11 +86,27 @@ def problems(answer: Answer, path: Path, output: Path) -> list[str]:
 def _arguments(path: Path, output: Path) -> list[str]:
     if path.suffix == ".onnx":
         return ["trace", str(path), "-o", str(output), "--bind", "batch=1", "--json"]
+    if path.suffix == ".blif":
+        return ["trace", str(path), "-o", str(output), "--json"]
+    if path.suffix == ".npz":
+        return ["trace", str(CIRCUIT), "-o", str(output), "--samples", str(path), "--json"]
     return ["simulate", str(path), "--workload", "gemm:5x6x7", "--json"]
 
 
-def _damaged_space(draw: random.Random) -> bytes:
-    return damaged(draw.choice(SPACES).read_bytes(), draw)
+def _damaged(kind: str, draw: random.Random, rng: np.random.Generator) -> bytes:
+    if kind == "onnx":
+        return damaged_model(rng)
+    if kind == "npz":
+        return damaged(_samples(), draw)
+    return damaged(CIRCUIT.read_bytes() if kind == "blif" else draw.choice(SPACES).read_bytes(), draw)
+
+
+def _samples() -> bytes:
+    """Features and labels that the circuit takes."""
+    content = io.BytesIO()
+    features = np.arange(32)[:, None] >> np.arange(5) & 1
+    np.savez(content, features=features.astype(np.uint8), labels=features[:, 0])
+    return content.getvalue()
 
 
 def damaged_model(rng: np.random.Generator) -> bytes:
