@@ -521,6 +521,8 @@ def _model_size(space: Space, design: Any, workload: Workload | None) -> dict[st
 
     technology = load_technology(design.node_nm)
     parts = [part for parts in simulator(space.family).inventory(design, workload).values() for part in parts]
+    if any(part.kind not in technology.nand2 and part.kind not in ("sram", "dram") for part in parts):
+        return {}  # made of cells of a fabric, which have no NAND2 equivalents
     nand2 = sum(p.count * nand2_equivalents(p, technology) for p in parts if p.kind not in ("sram", "dram"))
     return {
         "nand2": nand2,

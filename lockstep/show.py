@@ -68,7 +68,9 @@ def swept(space: Space, workload: str, found: SweepResult, store: Path, page: Pa
     lines = [
         f"{workload} on {space.name}: Pareto front of {', '.join(space.minimize)}{constraints}",
         "",
-        points_table(found.pareto_front, axes).console() if found.pareto_front else "no point is on it",
+        points_table(found.pareto_front, axes, metrics=families.metrics(space.family)).console()
+        if found.pareto_front
+        else "no point is on it",
         "",
         counts,
         f"store: {store}",

@@ -57,10 +57,15 @@ def cell(value: Any, text: str | None = None) -> Cell:
     return Cell(shown, float(value) if isinstance(value, int | float) else str(value))
 
 
-def points_table(rows: Sequence[Row], axes: Iterable[str], names: Mapping[int, Sequence[str]] | None = None) -> Table:
+def points_table(
+    rows: Sequence[Row],
+    axes: Iterable[str],
+    names: Mapping[int, Sequence[str]] | None = None,
+    metrics: Sequence[str] = (),
+) -> Table:
     """Points, one a line: latency, area, energy, utilization, cycles over the roofline bound, cycles, then `axes`.
 
-    Accuracy comes before the axes where a row knows it.
+    Accuracy, where a row knows it, and `metrics`, columns of the family, come before the axes.
 
     `names` (index of a row -> letter and roles) puts the chosen points' names in front; rows without one stay nameless.
     """
@@ -69,11 +74,13 @@ def points_table(rows: Sequence[Row], axes: Iterable[str], names: Mapping[int, S
     columns = [("", False), ("what it is", False)][:width] + [(m, True) for m in _MEASURES]
     has_accuracy = any(row.get("accuracy") is not None for row in rows)
     columns += [("accuracy", True)] * has_accuracy
+    columns += [(metric.replace("_", " "), True) for metric in metrics]
     columns += [(axis, _is_numeric(rows, axis)) for axis in axes]
     body = []
     for index, row in enumerate(rows):
         named = [cell(text) for text in (names or {}).get(index, [""] * width)]
         measures = _measure_cells(row) + [_accuracy(row)] * has_accuracy
+        measures += [cell(row[metric], f"{row[metric]:,.10g}") for metric in metrics]
         body.append(named + measures + [cell(row["point"].get(axis)) for axis in axes])
     return make_table(columns, body)
 
