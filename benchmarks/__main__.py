@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks import bench_lut, bench_simulator
+from benchmarks import bench_lut, bench_rinc, bench_simulator
 
 if __name__ == "__main__":
     bench_simulator.main()
+    bench_rinc.main()
     bench_lut.main()

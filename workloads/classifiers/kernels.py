@@ -245,10 +245,14 @@ def _sum_children(
     """Sums of both children of every node, of which the smaller one is gone through."""
     n_groups = 3 - len(values)
     for node in range(len(sums)):
-        begin, middle, end = starts[2 * node * n_groups :: n_groups][:3]
+        begin, end = starts[2 * node * n_groups], starts[(2 * node + 2) * n_groups]
+        middle = starts[(2 * node + 1) * n_groups]
         small = 2 * node if middle - begin < end - middle else 2 * node + 1
         _sum_node(rows, order, starts, small, values, child_sums[small])
-        child_sums[small ^ 1] = sums[node] - child_sums[small]
+        for channel in range(2):  # loops, since array expressions take long to compile
+            parent, less, found = sums[node, channel], child_sums[small, channel], child_sums[small ^ 1, channel]
+            for f in range(len(found)):
+                found[f] = parent[f] - less[f]
 
 
 @inner
@@ -291,7 +295,9 @@ def _entropies(sums: np.ndarray, totals: np.ndarray, by_mass: bool, scores: np.n
     """
     n_columns = len(scores)
     scores[:] = 0.0
-    whole = totals[: len(sums)].sum()
+    whole = 0
+    for node in range(len(sums)):
+        whole += totals[node, 0] + totals[node, 1]
     entropies = np.empty(n_columns)
     masses = np.empty((6, n_columns), np.int64)
     work = np.empty((3, n_columns))
