@@ -23,7 +23,7 @@ class Classifier:
     """
 
     netlist: Netlist
-    samples: np.ndarray  # (n_samples, n_inputs) uint8 of 0 and 1: the test samples, bit by bit as the circuit reads them
+    samples: np.ndarray  # (n_samples, n_inputs) uint8 of 0 and 1: the test samples, bit by bit as the circuit reads
     labels: np.ndarray | None  # (n_samples,) int64, None where nobody knows
     answer: Answer
     n_classes: int = 0

@@ -30,7 +30,8 @@ def train_conv_teacher(
 ) -> tuple[DataSet, Teacher]:
     """(the binary features of all samples, labels as in `data`; the teacher that reads them as bits).
 
-    `progress(n_done, n_all)` counts epochs. InputError where `data` are no images or torch is not installed.
+    The same bytes every time with the same number of torch's threads. `progress(n_done, n_all)` counts epochs.
+    InputError where `data` are no images or torch is not installed.
     """
     if data.image_shape is None:
         raise InputError(f"{data.name}: wanted images for a teacher with convolutions, got features without a shape")

@@ -42,7 +42,8 @@ def test_tables_have_no_convolutions() -> None:
 
 
 def test_features_and_head_are_the_network(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    pytest.importorskip("torch")
+    torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)  # tiny layers: threads would only wait for each other
     from workloads.classifiers import teacher_torch
     from workloads.classifiers.training import train
 
