@@ -24,6 +24,9 @@ METRICS = (  # of all families
     "overflows",
 )
 
+# Metrics of which more is better: a space names them under `maximize`, all others under `minimize`.
+MAXIMIZED = frozenset({"utilization", "accuracy", "throughput_per_s"})
+
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
     ">=": operator.ge,
@@ -50,19 +53,27 @@ class Constraint:
         return f"{self.metric} {self.comparison} {self.bound:g}"
 
 
-def parse_objective(text: str, own_metrics: Sequence[str] = ()) -> str:
+def parse_objective(text: str, own_metrics: Sequence[str] = (), *, maximize: bool = False) -> str:
     """The name of a metric of a result row; InputError with the nearest right spelling otherwise.
 
-    `own_metrics` are those that the rows of a family have beside METRICS.
+    `own_metrics` are those that the rows of a family have beside METRICS. A metric of which more is better stands under
+    `maximize` only, any other under `minimize` only.
     """
-    known = (*METRICS, *own_metrics)
-    if text not in known:
-        raise InputError(f"wanted a metric ({', '.join(known)}), got {shown(text)}{nearest(text, known)}")
+    _expect_metric(text, own_metrics)
+    if (text in MAXIMIZED) != maximize:
+        right = "maximize" if text in MAXIMIZED else "minimize"
+        raise InputError(f"wanted {text} under '{right}', got it under '{'maximize' if maximize else 'minimize'}'")
     return text
 
 
+def _expect_metric(text: str, own_metrics: Sequence[str]) -> None:
+    known = (*METRICS, *own_metrics)
+    if text not in known:
+        raise InputError(f"wanted a metric ({', '.join(known)}), got {shown(text)}{nearest(text, known)}")
+
+
 def parse_constraint(text: str, own_metrics: Sequence[str] = ()) -> Constraint:
-    """`area_um2 <= 8e6` and the like: metric (see `parse_objective`), one of <= >= < >, a finite number."""
+    """`area_um2 <= 8e6` and the like: metric (of all families or in `own_metrics`), one of <= >= < >, a finite number."""
     match = _CONSTRAINT.fullmatch(text)
     if match is None:
         raise InputError(f"wanted a constraint such as 'area_um2 <= 8e6', got {shown(text)}")
@@ -72,4 +83,5 @@ def parse_constraint(text: str, own_metrics: Sequence[str] = ()) -> Constraint:
         bound = math.nan
     if not math.isfinite(bound):
         raise InputError(f"wanted a finite number after {match[2]!r}, got {shown(match[3])}")
-    return Constraint(parse_objective(match[1], own_metrics), match[2], bound)
+    _expect_metric(match[1], own_metrics)
+    return Constraint(match[1], match[2], bound)

@@ -3,6 +3,7 @@
     family: tensor
     workload: digits_cnn                # default workload (optional)
     minimize: [latency_ns, area_um2]    # objectives (optional)
+    maximize: [accuracy]                # ... of which more is better (optional)
     subject_to: [area_um2 <= 8e6]       # constraints (optional)
     design:
       dataflow: weight_stationary       # a scalar is fixed
@@ -63,6 +64,7 @@ class Space:
     axes: tuple[Axis, ...]
     workload: str | None = None
     minimize: tuple[str, ...] = ("latency_ns", "area_um2")
+    maximize: tuple[str, ...] = ()
     subject_to: tuple[Constraint, ...] = ()
 
     @cached_property
@@ -74,6 +76,11 @@ class Space:
     def design_class(self) -> Any:
         """The family's `Design`."""
         return families.load(self.family).Design
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """What a Pareto front of the space is made of: what to minimize, then what to maximize."""
+        return (*self.minimize, *self.maximize)
 
     @property
     def n_points(self) -> int:
@@ -219,7 +226,7 @@ def load_space(path_or_name: str | Path) -> Space:
     """
     path = _find(path_or_name)
     top = yaml_strict.load(path)
-    top.expect_keys(("family", "workload", "minimize", "subject_to", "design"), "a design space")
+    top.expect_keys(("family", "workload", "minimize", "maximize", "subject_to", "design"), "a design space")
     if "family" not in top.entries:
         known = ", ".join(families.names())
         raise top.place.error(f"wanted the key 'family' (one of {known}), got none; add 'family: ...'")
@@ -236,6 +243,7 @@ def load_space(path_or_name: str | Path) -> Space:
         axes=axes,
         workload=_text(top.entries["workload"], "the name of a workload") if "workload" in top.entries else None,
         minimize=_texts(top, "minimize", lambda text: parse_objective(text, own_metrics)) or Space.minimize,
+        maximize=_texts(top, "maximize", lambda text: parse_objective(text, own_metrics, maximize=True)),
         subject_to=_texts(top, "subject_to", lambda text: parse_constraint(text, own_metrics)),
     )
     for (name, value), place in places.items():

@@ -1,4 +1,4 @@
-"""Exact Pareto fronts. Everything is minimized; ties are settled by the order of the rows."""
+"""Exact Pareto fronts. Costs are minimized; ties are settled by the order of the rows."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-# Metrics of which more is better: compared with their sign turned.
-MAXIMIZED = frozenset({"utilization", "accuracy", "throughput_per_s"})
+from designs.objectives import MAXIMIZED
 
 Row = Mapping[str, Any]
 
@@ -34,7 +33,10 @@ def front_indices(costs: np.ndarray) -> list[int]:
 
 
 def pareto_front(rows: Sequence[Row], objectives: Sequence[str]) -> list[Row]:
-    """The rows on the exact front of these metrics, sorted by the first; rows that lack one never are."""
+    """The rows on the exact front of these metrics, the best by the first in front; rows that lack one never are.
+
+    Metrics of `designs.objectives.MAXIMIZED` count with their sign turned.
+    """
     if not rows:
         return []
     costs = np.array([[_cost(row, name) for name in objectives] for row in rows], dtype=float)

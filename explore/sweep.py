@@ -95,7 +95,7 @@ def sweep(
 def front_of(space: Space, rows: Sequence[Row]) -> list[Row]:
     """The exact Pareto front of rows by the space's objectives, among those that keep its constraints."""
     kept = [row for row in rows if all(constraint.holds(row) for constraint in space.subject_to)]
-    return [dict(row) for row in pareto_front(kept, space.minimize)]
+    return [dict(row) for row in pareto_front(kept, space.objectives)]
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def sweep(
         "failed": found.failed,
         "refused": found.refused,
         "seconds": found.seconds,
-        "objectives": list(chosen.minimize),
+        "objectives": list(chosen.objectives),
         "pareto_front": found.pareto_front,
     }
     _print(document, json_, lambda: show.swept(chosen, loaded.name, found, file, page))

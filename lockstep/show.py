@@ -66,7 +66,7 @@ def swept(space: Space, workload: str, found: SweepResult, store: Path, page: Pa
         f"{found.refused} refused as not buildable; {found.seconds:.1f} s"
     )
     lines = [
-        f"{workload} on {space.name}: Pareto front of {', '.join(space.minimize)}{constraints}",
+        f"{workload} on {space.name}: Pareto front of {', '.join(space.objectives)}{constraints}",
         "",
         points_table(found.pareto_front, axes, metrics=families.metrics(space.family)).console()
         if found.pareto_front
