@@ -110,7 +110,10 @@ def reweigh(weights: np.ndarray, wrong: np.ndarray) -> float:
 def _to_integers(weights: np.ndarray, integers: np.ndarray) -> float:
     """Round weights to multiples of the returned power of two: the smallest with which the largest weight of as many
     samples stays below 2^TOTAL_BITS."""
-    exponent = math.frexp(weights.max())[1]
+    largest = 0.0  # a loop, since array functions take long to compile
+    for i in range(len(weights)):
+        largest = max(largest, weights[i])
+    exponent = math.frexp(largest)[1]
     shift = TOTAL_BITS - exponent
     n = len(weights)
     while n > 0:  # bit length of n
@@ -249,7 +252,7 @@ def _sum_children(
         middle = starts[(2 * node + 1) * n_groups]
         small = 2 * node if middle - begin < end - middle else 2 * node + 1
         _sum_node(rows, order, starts, small, values, child_sums[small])
-        for channel in range(2):  # loops, since array expressions take long to compile
+        for channel in range(2):  # a loop, since array expressions take long to compile
             parent, less, found = sums[node, channel], child_sums[small, channel], child_sums[small ^ 1, channel]
             for f in range(len(found)):
                 found[f] = parent[f] - less[f]
@@ -272,19 +275,18 @@ def _add_rows(rows: np.ndarray, samples: np.ndarray, values: np.ndarray, sums: n
     n_fours = len(samples) // 4 * 4
     for i in range(0, n_fours, 4):
         a, b, c, d = samples[i], samples[i + 1], samples[i + 2], samples[i + 3]
-        row_a, row_b, row_c, row_d = rows[a], rows[b], rows[c], rows[d]
         value_a, value_b, value_c, value_d = values[a], values[b], values[c], values[d]
         for f in range(len(sums)):
             sums[f] += (
-                (np.int64(row_a[f]) & value_a)
-                + (np.int64(row_b[f]) & value_b)
-                + (np.int64(row_c[f]) & value_c)
-                + (np.int64(row_d[f]) & value_d)
+                (np.int64(rows[a, f]) & value_a)
+                + (np.int64(rows[b, f]) & value_b)
+                + (np.int64(rows[c, f]) & value_c)
+                + (np.int64(rows[d, f]) & value_d)
             )
     for i in range(n_fours, len(samples)):
-        row, value = rows[samples[i]], values[samples[i]]
+        sample, value = samples[i], values[samples[i]]
         for f in range(len(sums)):
-            sums[f] += np.int64(row[f]) & value
+            sums[f] += np.int64(rows[sample, f]) & value
 
 
 @inner
