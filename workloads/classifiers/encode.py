@@ -49,21 +49,23 @@ def thermometer(data: DataSet, n_thresholds: int) -> Encoding:
 
 
 def noisy(images: np.ndarray, highest: int, rng: np.random.Generator) -> np.ndarray:
-    """Images of pixels 0 to `highest` with Gaussian noise, sd 1/16 of the range, rounded, on all that are not 0.
+    """Images of pixels 0 to `highest` with Gaussian noise, sd 1/8 of the range, rounded, on all that are not 0.
 
     Background stays background: noise there would switch on bits that no real image has.
     """
-    noise = np.rint(rng.normal(0, highest / 16, images.shape)).astype(np.int64)
+    noise = np.rint(rng.normal(0, highest / 8, images.shape)).astype(np.int64)
     moved = np.clip(images.astype(np.int64) + noise, 0, highest)
     return np.where(images > 0, moved, 0).astype(images.dtype)
 
 
-def shifted(images: np.ndarray, image_shape: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
-    """Images (n, pixels) moved by -1, 0 or 1 pixel both ways at random, the border filled with 0."""
+def shifted(
+    images: np.ndarray, image_shape: tuple[int, int, int], rng: np.random.Generator, share: float = 1.0
+) -> np.ndarray:
+    """Images (n, pixels), a `share` of them moved by -1, 0 or 1 pixel both ways at random, the border filled with 0."""
     channels, height, width = image_shape
     planes = images.reshape(-1, channels, height, width)
     padded = np.pad(planes, ((0, 0), (0, 0), (1, 1), (1, 1)))
-    moves = rng.integers(0, 9, len(images))
+    moves = np.where(rng.random(len(images)) < share, rng.integers(0, 9, len(images)), 4)  # 4: stays
     found = np.empty_like(planes)
     for move in range(9):
         top, left = divmod(move, 3)

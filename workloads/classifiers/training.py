@@ -35,7 +35,7 @@ from workloads.classifiers.teacher import Teacher, train_teacher
 Progress = Callable[[str, int, int], None]  # (stage, n_done, n_all)
 
 SMALL_SET = 10_000  # training images up to which noisy copies are added
-NOISY_COPIES = 3
+NOISY_COPIES = 7
 SMALL_IMAGE = 256  # pixels up to which a teacher reads them itself; larger ones go through convolutions (`torch`)
 _UNREADABLE = (
     OSError, ValueError, KeyError, EOFError, MemoryError, RuntimeError, NotImplementedError, SyntaxError, TypeError,
