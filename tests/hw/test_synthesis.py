@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from designs.errors import InputError
-from hw.synthesis import MemoryMacro, SynthesisError, synthesize
+from designs.yosys import run_yosys
+from hw.synthesis import MemoryMacro, SynthesisError, synthesize, synthesize_in
 from hw.verilog import emit_verilog
 from tests.hw.circuits import Countdown, MacRow
+from workloads.importers.verilog import load_verilog
+from workloads.netlist import run_netlist
 
 pytestmark = pytest.mark.rtl
 
@@ -46,6 +50,26 @@ library(tiny) {
     pin(C) { direction : input; clock : true; } pin(D) { direction : input; }
     pin(Q) { direction : output; function : "IQ"; } }
 }
+"""
+# Two levels of tables: a 6-input one (a random function), a 2-input one, and one that nobody reads; registered at the end.
+TABLES = """
+module level(input [5:0] x, output [2:0] y);
+  function [2:0] look_up(input [5:0] s);
+    begin
+      look_up[0] = 64'h73f33171f1f33071 >> {s[0], s[1], s[2], s[3], s[4], s[5]};
+      look_up[1] = 4'h6 >> {s[1], s[0]};
+      look_up[2] = 16'h8001 >> {s[3], s[2], s[1], s[0]};
+    end
+  endfunction
+  assign y = look_up(x);
+endmodule
+module top(input clk, input rst, input en, input [5:0] x, output reg q = 1'b0);
+  wire [2:0] y;
+  level one(.x(x), .y(y));
+  wire z;
+  assign z = 4'h8 >> y[1:0];
+  always @(posedge clk) if (rst) q <= 1'b0; else if (en) q <= z ^ x[5];
+endmodule
 """
 
 
@@ -115,7 +139,7 @@ def test_missing_liberty_and_wrong_targets_are_refused(tmp_path: Path) -> None:
         synthesize(REGISTER, "top", liberty=tmp_path / "none.lib")
     with pytest.raises(InputError, match="wanted target gates beside a liberty file"):
         synthesize(REGISTER, "top", liberty=tmp_path / "none.lib", target="ecp5")
-    with pytest.raises(InputError, match="wanted one of gates, xilinx, ecp5, ice40, got gate"):
+    with pytest.raises(InputError, match="wanted one of gates, lut4, lut6, xilinx, ecp5, ice40, got gate"):
         synthesize(REGISTER, "top", target="gate")  # type: ignore[arg-type]
 
 
@@ -138,3 +162,39 @@ def test_registers_and_memory_on_an_fpga() -> None:
     assert registers.luts == 1
     big = MEMORY.replace("[5:0]", "[9:0]").replace("[0:63]", "[0:1023]")
     assert synthesize(big, "top", target="ecp5").brams == 1
+
+
+def test_tables_stay_luts_and_logic_is_mapped_around_them() -> None:
+    lut6 = synthesize(TABLES, "top", target="lut6")
+    # The tables of 6, 2 and 2 inputs, and the exclusive or: the tool may fold small ones into one another.
+    assert lut6.luts_by_inputs is not None
+    assert lut6.luts_by_inputs[6] == 1
+    assert 2 <= (lut6.luts or 0) <= 4
+    assert (lut6.flip_flops, lut6.dsps, lut6.brams, lut6.wide_muxes) == (1, 0, 0, 0)
+    assert set(lut6.modules) == {"top"}
+    lut4 = synthesize(TABLES, "top", target="lut4")
+    assert lut4.luts_by_inputs is not None
+    assert max(lut4.luts_by_inputs) <= 4 < (lut4.luts or 0)
+
+
+@pytest.mark.parametrize(("target", "most"), [("xilinx", 4), ("ecp5", 9), ("ice40", 12)])
+def test_tables_on_an_fpga(target: str, most: int) -> None:
+    found = synthesize(TABLES, "top", target=target)  # type: ignore[arg-type]
+    assert 1 <= (found.luts or 0) <= most
+    assert found.flip_flops == 1
+
+
+@pytest.mark.parametrize("target", ["xilinx", "ecp5", "ice40"])
+def test_tables_mean_the_same_after_synthesis(tmp_path: Path, target: str) -> None:
+    register = TABLES[TABLES.index("  always") : TABLES.rindex("endmodule")]
+    combinational = TABLES.replace("output reg q = 1'b0", "output q").replace(register, "  assign q = z ^ x[5];\n")
+    synthesize_in(tmp_path, combinational, "top", target=target)  # type: ignore[arg-type]
+    run_yosys("read_rtlil synthesized.il\nselect -module top\nwrite_verilog -noattr -selected cells.v\n", tmp_path)
+    cells = load_verilog(tmp_path / "cells.v")
+    x = np.arange(64)[:, None] >> np.arange(6) & 1
+    columns = [cells.input_names.index(f"x[{bit}]") for bit in range(6)]
+    inputs = np.zeros((64, cells.n_inputs), dtype=np.uint8)
+    inputs[:, columns] = x
+    reversed_index = x @ (32 >> np.arange(6))
+    both = (0x73F33171F1F33071 >> reversed_index.astype(object) & 1) * (x[:, 0] ^ x[:, 1])  # z = 4'h8 >> y[1:0]
+    assert run_netlist(cells, inputs)[:, 0].tolist() == (both.astype(int) ^ x[:, 5]).tolist()
