@@ -35,12 +35,12 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class CaseResult:
-    """One layer on one machine."""
+    """One layer or circuit on one machine."""
 
     point: int  # index of the point in this verification
     design: Point
     layer: str
-    n_tiles: int
+    n_tiles: int | None  # None where the family knows no tiles
     n_outputs: int
     simulated_cycles: int
     rtl_cycles: int

