@@ -360,19 +360,26 @@ def reproductions() -> dict[str, dict[str, str]]:
 
 
 def reproduce(
-    name: str, directory: str | Path | None = None, *, progress: Callable[[str, int, int], None] | None = None
+    name: str,
+    directory: str | Path | None = None,
+    *,
+    place: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """A published result beside ours: name, title, summary, `rows` and the `files` written to `directory`, if given.
+    """A published result beside ours: name, title, summary, `rows`, `remarks`, and the `files` written to `directory`.
 
-    A row has quantity, unit, published, certainty, source, ours, error and differs_because. `progress` is told (what is
-    done, steps done, steps in all).
+    A row has quantity, unit, published, certainty, source, ours, error and differs_because; of a comparison, which also
+    has `measures`, it is a design: design, origin, remark, and <measure> and <measure>_sd of each. `place` also places
+    and routes circuits, where the reproduction has some. `progress` is told (what is done, steps done, steps in all).
     """
     from explore import reproduce as package
     from reports.reproduction import write_reproduction
 
     module = package.load(name)
-    rows = [dataclasses.asdict(row) | {"error": row.error} for row in module.reproduce(progress).rows]
-    found = {"name": name, "title": module.TITLE, "summary": module.SUMMARY, "rows": rows}
+    if place and "place" not in inspect.signature(module.reproduce).parameters:
+        raise InputError(f"--place: wanted a reproduction that makes circuits, got {name}; leave --place out")
+    table = module.reproduce(progress, place=True) if place else module.reproduce(progress)
+    found = {"name": name, "title": module.TITLE, "summary": module.SUMMARY, **table.document()}
     try:
         written = [] if directory is None else write_reproduction(found, directory)
     except OSError as error:

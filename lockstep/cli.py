@@ -280,6 +280,7 @@ def reproduce(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="What to reproduce; see --list.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Say what can be reproduced.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for a page and a CSV file.")] = None,
+    place: Annotated[bool, typer.Option("--place", help="Also place and route circuits, for their clock.")] = False,
     json_: JsonOption = False,
 ) -> None:
     """Set the numbers of a publication beside ours, each with its source and why the two differ."""
@@ -292,7 +293,7 @@ def reproduce(
     if name is None:
         raise InputError("reproduce: wanted a NAME, got none; lockstep reproduce --list tells which there are")
     with _steps(f"reproduce {name}", wanted=not json_ or sys.stderr.isatty()) as progress:
-        found = api.reproduce(name, output, progress=progress)
+        found = api.reproduce(name, output, place=place, progress=progress)
     _print(found, json_, lambda: show.reproduction(found))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from designs import families
-from reports.reproduction import reproduction_table
+from reports.reproduction import reproduction_text
 from reports.tables import (
     cell,
     layer_table,
@@ -219,7 +219,7 @@ def reproductions(found: Mapping[str, Mapping[str, str]]) -> str:
 
 def reproduction(found: Mapping[str, Any]) -> str:
     """Published beside ours, and why the two differ."""
-    return "\n\n".join([found["title"], found["summary"], reproduction_table(found).console()])
+    return "\n\n".join([found["title"], found["summary"], reproduction_text(found)])
 
 
 def _phases(phases: Mapping[str, int]) -> str:

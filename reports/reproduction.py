@@ -18,16 +18,37 @@ CSV = "reproduction.csv"
 _COLUMNS = ("quantity", "unit", "published", "certainty", "source", "ours", "error", "differs_because")
 _TEMPLATES = Path(__file__).parent / "templates"
 
-Reproduction = Mapping[str, Any]  # name, title, summary, rows of _COLUMNS
+# name, title, summary, remarks and rows: of _COLUMNS, or, with `measures`, of designs (explore.reproduce.Comparison)
+Reproduction = Mapping[str, Any]
 
 
 def reproduction_table(found: Reproduction) -> Table:
-    """One line a quantity: published, how that is known and from where, ours, the error, why the two differ."""
+    """One line a quantity: published, how that is known and from where, ours, the error, why the two differ.
+
+    Of a comparison one line a design, a figure taken several times as mean +- standard deviation.
+    """
+    if "measures" in found:
+        return _comparison_table(found)
     columns = [
         ("quantity", False), ("unit", False), ("published", True), ("ours", True), ("error", True),
         ("published number is", False), ("source", False), ("differs because", False),
     ]  # fmt: skip
     return make_table(columns, (_cells(row) for row in found["rows"]))
+
+
+def reproduction_text(found: Reproduction) -> str:
+    """For a terminal: the table, then as numbered notes why things differ, then remarks. Sources are on the page."""
+    table = reproduction_table(found)
+    notes: dict[str, int] = {}
+    kept = [i for i, name in enumerate(table.columns) if name != "source"]
+    rows = []
+    for row in table.rows:
+        text = str(row[-1].text)
+        note = "" if text == "-" else f"[{notes.setdefault(text, len(notes) + 1)}]"
+        rows.append([*(row[i] for i in kept[:-1]), cell(note)])
+    columns = [(table.columns[i], table.numeric[i]) for i in kept[:-1]]
+    lines = [f"[{number}] {text}" for text, number in notes.items()]
+    return "\n\n".join([make_table([*columns, ("note", False)], rows).console(), "\n".join(lines), *found["remarks"]])
 
 
 def write_reproduction(found: Reproduction, directory: str | Path) -> list[Path]:
@@ -42,12 +63,42 @@ def write_reproduction(found: Reproduction, directory: str | Path) -> list[Path]
         found=found, table=reproduction_table(found), style=style
     )
     with whole_file(folder / CSV) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n", restval="")
+        columns = list(found["rows"][0]) if "measures" in found else _COLUMNS
+        writer = csv.DictWriter(file, columns, lineterminator="\n", restval="")
         writer.writeheader()
-        writer.writerows({name: row[name] for name in _COLUMNS} for row in found["rows"])
+        writer.writerows({name: row[name] for name in columns} for row in found["rows"])
     with whole_file(folder / PAGE) as part:
         part.write_text(page, encoding="utf-8", newline="")
     return [folder / PAGE, folder / CSV]
+
+
+def _comparison_table(found: Reproduction) -> Table:
+    measures = found["measures"]
+    columns = [("design", False), ("origin", False), *((one["title"], True) for one in measures), ("remark", False)]
+    return make_table(
+        columns,
+        (
+            [cell(row["design"]), cell(row["origin"])]
+            + [_figure(row, one["name"], one["style"]) for one in measures]
+            + [cell(row["remark"] or "-")]
+            for row in found["rows"]
+        ),
+    )
+
+
+def _figure(row: Mapping[str, Any], name: str, style: str) -> Cell:
+    """`97.5 +- 0.4` of a mean and a standard deviation, `-` where there is none."""
+    mean, spread = row[name], row[f"{name}_sd"]
+    if mean is None:
+        return Cell("-", -1.0)
+    text = _styled(mean, style)
+    return Cell(text if spread is None else f"{text} +- {_styled(spread, style)}", mean)
+
+
+def _styled(value: float, style: str) -> str:
+    if style == "percent":
+        return f"{100 * value:.1f}"
+    return f"{value:,.0f}" if style == "count" or value >= 100 else f"{value:.3g}"
 
 
 def _cells(row: Mapping[str, Any]) -> list[Cell]:
@@ -66,4 +117,6 @@ def _cells(row: Mapping[str, Any]) -> list[Cell]:
 
 
 def _amount(value: float | None) -> Cell:
-    return Cell("-", 0.0) if value is None else Cell(f"{value:,.6g}", float(value))
+    if value is None:
+        return Cell("-", 0.0)
+    return Cell(f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}", float(value))
