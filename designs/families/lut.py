@@ -12,8 +12,8 @@ from designs.errors import DesignError
 class Design:
     """One LUT machine. Every field is a YAML key of `family: lut`.
 
-    The first group says which classifier is trained where the workload is a data set; on a workload that is a circuit
-    already, those fields stay at their defaults.
+    The first group says which classifier is trained where the workload is a data set; where it is a finished circuit,
+    those fields say nothing.
     """
 
     classifier: Literal["rinc", "boosted"] = "rinc"  # PoET-BiN's mimicry of a teacher, or trees boosted on the labels
@@ -22,7 +22,7 @@ class Design:
     top_modules: int = 0  # modules of the outermost boosting of `rinc`; 0: tree_inputs of them
     neurons_per_class: int = 6  # intermediate neurons that a class's score reads, `rinc` only
     trees_per_class: int = 12  # trees that vote for a class, `boosted` only
-    score_bits: int = 4  # bits of a score table (`rinc`) or of a tree's vote (`boosted`)
+    score_bits: int = 4  # bits of a score table (`rinc`) or of a tree's vote (`boosted`, 1: yes or no, counted)
     thresholds: int = 3  # comparators of a feature that is not binary
     node_entropy: Literal["per_node", "by_mass"] = "per_node"  # `rinc`: released code, or nodes weighted by their mass
     training_seed: int = 0
@@ -48,7 +48,8 @@ class Design:
         if self.classifier == "rinc" and self.neurons_per_class > self.tree_inputs:
             raise DesignError(
                 "neurons_per_class",
-                f"wanted at most tree_inputs ({self.tree_inputs}): a score bit is one LUT, got {self.neurons_per_class}",
+                f"wanted at most tree_inputs ({self.tree_inputs}), as a score bit is one LUT, "
+                f"got {self.neurons_per_class}",
             )
 
     @property
@@ -70,7 +71,8 @@ TRAINING_FIELDS = (
     "training_seed",
 )
 
-METRICS = ("luts", "flip_flops", "lut_levels", "throughput_per_s")  # columns of a result row beside those of all families
+# Columns of a result row beside those of all families.
+METRICS = ("luts", "flip_flops", "lut_levels", "throughput_per_s")
 
 _RANGES = (
     ("tree_inputs", 2, 8),
