@@ -73,7 +73,7 @@ def _expect_metric(text: str, own_metrics: Sequence[str]) -> None:
 
 
 def parse_constraint(text: str, own_metrics: Sequence[str] = ()) -> Constraint:
-    """`area_um2 <= 8e6` and the like: metric (of all families or in `own_metrics`), one of <= >= < >, a finite number."""
+    """`area_um2 <= 8e6` and the like: a metric (of all families or `own_metrics`), <= >= < or >, a number."""
     match = _CONSTRAINT.fullmatch(text)
     if match is None:
         raise InputError(f"wanted a constraint such as 'area_um2 <= 8e6', got {shown(text)}")
