@@ -23,8 +23,7 @@ class LutStage(wiring.Component):
 
     That module is one function of the bank, LUT after LUT. As an assignment a LUT, or as cells, every change of a LUT
     is an event that all readers of its vector see: 500 LUTs of random tables in five levels then cost Icarus 12 to 94
-    ms a cycle instead of 1. Tables are written as multiplexers with functions of two signals at their leaves: yosys
-    reads those in half the time of `table >> index`, which it takes through a module of its own for each table.
+    ms a cycle instead of 1. Synthesis finds the tables in `table >> {inputs}` (hw/synthesis.py).
     """
 
     def __init__(self, circuit: Circuit, stage: int) -> None:
@@ -96,24 +95,10 @@ def luts_of_stage(circuit: Circuit, stage: int) -> np.ndarray:
     return np.flatnonzero(circuit.stages == stage)
 
 
-def look_up(table: int, signals: list[str]) -> str:
+def look_up(table: int, signals: Sequence[str]) -> str:
     """Verilog of a LUT: entry `{signals[-1], ..., signals[0]}` of `table`, entry 0 its least significant bit."""
-    if len(signals) == 1:
-        return _OF_TWO[table | table << 2].format(a=signals[0], b="")
-    if len(signals) == 2:
-        return _OF_TWO[table].format(a=signals[0], b=signals[1])
-    half = 1 << len(signals) - 1
-    high, low, rest = table >> half, table & (1 << half) - 1, signals[:-1]
-    if high == low:
-        return look_up(low, rest)
-    return f"({signals[-1]} ? {look_up(high, rest)} : {look_up(low, rest)})"
-
-
-# Functions of two signals by their tables: entry {b, a}.
-_OF_TWO = (
-    "1'b0", "~({a} | {b})", "{a} & ~{b}", "~{b}", "~{a} & {b}", "~{a}", "{a} ^ {b}", "~({a} & {b})",
-    "{a} & {b}", "~({a} ^ {b})", "{a}", "{a} | ~{b}", "{b}", "~{a} | {b}", "{a} | {b}", "1'b1",
-)  # fmt: skip
+    n_entries = 1 << len(signals)
+    return f"{n_entries}'h{table:0{-(-n_entries // 4)}x} >> {_joined(signals)}"
 
 
 def _integer(table: np.ndarray) -> int:
