@@ -52,7 +52,8 @@ def main() -> int:
             flush=True,
         )
     print(
-        f"{n_cases} cases, {arguments.points} points with {arguments.vectors:,} vectors each, twice, {n_cycles:,} RTL cycles: {n_differences or 'no'} differences"
+        f"{n_cases} cases, {arguments.points} points with {arguments.vectors:,} vectors each, twice, "
+        f"{n_cycles:,} RTL cycles: {n_differences or 'no'} differences"
     )
     return 1 if n_differences else 0
 

@@ -49,7 +49,7 @@ def verify_point(
     results: list[CaseResult] = []
     for number in range(N_CIRCUITS):
         n_samples = -(-n_vectors // N_CIRCUITS)
-        classifier = random_classifier(rng, n_samples)
+        classifier = random_classifier(rng, n_samples, large=bool(number))
         traffics = (Traffic(name="back to back", gaps=None, ready=None), random_stalls(rng, n_samples))
         waves = None if waves_dir is None else waves_dir / f"point{index}_{number}"
         results += verify_classifier(
@@ -58,15 +58,16 @@ def verify_point(
     return tuple(results)
 
 
-def random_classifier(rng: np.random.Generator, n_samples: int) -> Classifier:
-    """A random netlist with random samples."""
-    n_inputs, n_luts = int(rng.integers(1, 65)), int(rng.integers(1, _MOST_LUTS + 1))
+def random_classifier(rng: np.random.Generator, n_samples: int, *, large: bool = False) -> Classifier:
+    """A random netlist with random samples; `large`: of some hundred LUTs after mapping, else of any size."""
+    n_inputs = int(rng.integers(32 if large else 1, 65))
+    n_luts = int(rng.integers(_MOST_LUTS // 2 if large else 1, _MOST_LUTS + 1))
     netlist = random_netlist(
         rng,
         n_inputs,
         n_luts,
-        int(rng.integers(1, _MOST_TABLE_INPUTS + 1)),
-        n_outputs=int(rng.integers(1, n_luts + 2)),
+        int(rng.integers(6 if large else 1, _MOST_TABLE_INPUTS + 1)),
+        n_outputs=n_luts // 2 if large else int(rng.integers(1, n_luts + 2)),
         shape=str(rng.choice(SHAPES)),
     )
     samples = rng.integers(0, 2, (n_samples, n_inputs)).astype(np.uint8)
