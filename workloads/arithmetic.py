@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from workloads.netlist import CONSTANT_0, CONSTANT_1
+from workloads.netlist import CONSTANT_0, CONSTANT_1, Netlist
 from workloads.netlist_builder import NetlistBuilder
 
 _LUT_INPUTS = 6
@@ -79,7 +79,7 @@ def argmax(builder: NetlistBuilder, scores: Sequence[Sequence[int]], *, signed: 
         rows = [[*row[:-1], _inverse(builder, row[-1], role)] for row in rows]
     if len(rows) < 2:
         return []
-    return _ARGMAX[_cheapest_argmax(len(rows), n_bits)](builder, rows, role)
+    return _ARGMAX[_best_argmax(len(rows), n_bits)](builder, rows, role)
 
 
 def _widened(bits: list[int], n_bits: int, signed: bool) -> list[int]:
@@ -183,7 +183,7 @@ def _after(heights: tuple[int, ...], offset: int, taken: tuple[int, ...]) -> tup
     return tuple(left), n_out
 
 
-# Argmax: two ways; which one is smaller depends on the number of scores and their bits.
+# Argmax: two ways; which one is better depends on the number of scores and their bits.
 
 
 def _tournament(builder: NetlistBuilder, rows: list[list[int]], role: str) -> list[int]:
@@ -327,12 +327,20 @@ _ARGMAX = {"tournament": _tournament, "knockout": _knockout}
 
 
 @cache
-def _cheapest_argmax(n_scores: int, n_bits: int) -> str:
-    """The way that takes the fewest LUTs for scores of signals."""
-    counts = {}
+def _best_argmax(n_scores: int, n_bits: int) -> str:
+    """The way with the least product of LUTs and levels: a few LUTs more often save many levels."""
+    products = {}
     for name, build in _ARGMAX.items():
         builder = NetlistBuilder([f"x{index}" for index in range(n_scores * n_bits)])
         rows = [list(range(start, start + n_bits)) for start in range(0, n_scores * n_bits, n_bits)]
         index = build(builder, rows, "argmax")
-        counts[name] = builder.finish([(f"i{place}", signal) for place, signal in enumerate(index)]).n_luts
-    return min(counts, key=counts.__getitem__)
+        netlist = builder.finish([(f"i{place}", signal) for place, signal in enumerate(index)])
+        products[name] = netlist.n_luts * _n_levels(netlist)
+    return min(products, key=products.__getitem__)
+
+
+def _n_levels(netlist: Netlist) -> int:
+    levels = np.zeros(netlist.n_inputs + netlist.n_luts, dtype=np.int64)
+    for lut in range(netlist.n_luts):
+        levels[netlist.n_inputs + lut] = 1 + levels[netlist.inputs_of(lut)].max()
+    return int(levels.max())
