@@ -14,8 +14,8 @@ from workloads.digits.quantize import quantized_model
 from workloads.digits.train import VARIANTS, graph_accuracy
 from workloads.files import graph_digest, load_graph
 from workloads.importers.onnx import trace_onnx
-from workloads.layer import Arithmetic
 from workloads.kinds.network import DIGITS
+from workloads.layer import Arithmetic
 from workloads.load import load_workload
 from workloads.lower import from_image, run_layers
 from workloads.reference import run_graph
