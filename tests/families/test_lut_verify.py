@@ -13,6 +13,7 @@ from explore.families.lut.cases import Traffic, differences, random_classifier, 
 from hw.bench.lut import Stimulus, lut_verilog, run_samples
 from workloads.classifiers.classifier import Classifier
 from workloads.mapping.lut import circuit_of
+from workloads.netlist import signals_of
 
 pytestmark = pytest.mark.rtl
 
@@ -45,10 +46,10 @@ def _differing(design: Design, classifier: Classifier, verilog: str, traffic: Tr
 def test_a_wrong_table_bit_is_seen(classifier: Classifier, tmp_path: Path) -> None:
     design = Design(levels_per_stage=2)
     circuit = circuit_of(design, classifier.netlist)
-    tables = circuit.netlist.tables.copy()
     lut = int(circuit.netlist.outputs.max()) - circuit.netlist.n_inputs
-    start, end = circuit.netlist.table_start[lut : lut + 2]
-    tables[start:end] ^= 1
+    read = signals_of(circuit.netlist, classifier.samples[:1])[0, circuit.netlist.inputs_of(lut)]
+    tables = circuit.netlist.tables.copy()
+    tables[circuit.netlist.table_start[lut] + int(read @ (1 << np.arange(len(read))))] ^= 1  # what sample 0 looks up
     wrong = replace(circuit, netlist=replace(circuit.netlist, tables=tables))
     assert {"outputs"} <= _differing(design, classifier, lut_verilog(design, wrong), FREE, tmp_path)
 
