@@ -1,6 +1,6 @@
-"""The pictures of docs/tensor.md: `python -m docs.figures` draws docs/tensor.svg and docs/timeline.svg anew.
+"""The pictures of docs/: `python -m docs.figures` draws tensor.svg, timeline.svg and lut.svg anew.
 
-The block diagram is a drawing; the timeline is a run of the simulator, so it changes when the machine does.
+Block diagrams are drawings; the timeline is a run of the simulator, so it changes when the machine does.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.patches import Rectangle
 
 from designs.families.tensor import Design
+from docs.drawing import CONTROL, DATAPATH, ENGINE, MEMORY, arrow, box, text
+from docs.figures_lut import lut_machine
 from reports.style import BLUE, FAINT, GREEN, GRID, INK, MUTED, ORANGE, PINK, SKY, SLATE, house_style
 from sim.families.tensor import timeline
 from workloads.layer import Layer
@@ -23,10 +25,6 @@ from workloads.mapping.tensor import Tiling
 
 FOLDER = Path(__file__).parent
 WIDTH, HEIGHT = 900, 735  # of the block diagram: units are pixels at 100 dots an inch
-_MEMORY, _ENGINE, _DATAPATH, _CONTROL = "#e3f1fa", "#fdf0d5", "#e2f4ec", "#f6e6ef"
-_TEXT = 7.6
-
-Point = tuple[float, float]
 
 
 def block_diagram() -> Figure:
@@ -35,7 +33,7 @@ def block_diagram() -> Figure:
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, WIDTH), ylim=(HEIGHT, 0))
     axes.axis("off")
-    _box(axes, 85, 12, 806, 518, "", "white", edge=FAINT)
+    box(axes, 85, 12, 806, 518, "", "white", edge=FAINT)
     _controller(axes)
     _dma(axes)
     _scratchpads(axes)
@@ -69,9 +67,9 @@ def timeline_design(double_buffered: bool) -> Design:
 
 
 def main() -> None:
-    """Draw both pictures into docs/."""
+    """Draw all pictures into docs/."""
     with house_style(), mpl.rc_context({"svg.fonttype": "path"}):  # GitHub has not our fonts
-        for name, figure in (("tensor", block_diagram()), ("timeline", timeline_figure())):
+        for name, figure in (("tensor", block_diagram()), ("timeline", timeline_figure()), ("lut", lut_machine())):
             figure.savefig(FOLDER / f"{name}.svg", metadata={"Date": None, "Creator": None}, facecolor="white")
 
 
@@ -82,62 +80,62 @@ def _timeline_case() -> tuple[Layer, Tiling]:
 
 
 def _controller(axes: Axes) -> None:
-    _box(axes, 265, 24, 610, 62, "", _CONTROL)
-    _text(axes, 275, 38, "Controller", weight="bold", ha="left")
-    _text(axes, 275, 55, "program: layer configuration,", ha="left")
-    _text(axes, 275, 71, "list of tiles, list of outputs", ha="left")
+    box(axes, 265, 24, 610, 62, "", CONTROL)
+    text(axes, 275, 38, "Controller", weight="bold", ha="left")
+    text(axes, 275, 55, "program: layer configuration,", ha="left")
+    text(axes, 275, 71, "list of tiles, list of outputs", ha="left")
     for row, name in enumerate(("ring of tiles", "ring of outputs")):
         y = 36 + 26 * row
-        _text(axes, 476, y + 7, name, ha="left")
+        text(axes, 476, y + 7, name, ha="left")
         for slot in range(8):
             axes.add_patch(Rectangle((562 + 11 * slot, y), 11, 14, facecolor="white", edgecolor=MUTED, linewidth=0.6))
-    _text(axes, 668, 38, "counters that all engines see:", ha="left")
-    _text(axes, 668, 55, "requested  loaded  released", ha="left")
-    _text(axes, 668, 71, "completed  outputs  stores", ha="left")
-    _arrow(axes, [(265, 70), (160, 70), (160, 110)], MUTED, dashed=True)
-    _arrow(axes, [(460, 86), (460, 110)], MUTED, dashed=True)
-    _arrow(axes, [(875, 70), (884, 70), (884, 442), (870, 442)], MUTED, dashed=True)
-    _text(axes, 172, 56, "descriptors", color=MUTED, ha="left")
+    text(axes, 668, 38, "counters that all engines see:", ha="left")
+    text(axes, 668, 55, "requested  loaded  released", ha="left")
+    text(axes, 668, 71, "completed  outputs  stores", ha="left")
+    arrow(axes, [(265, 70), (160, 70), (160, 110)], MUTED, dashed=True)
+    arrow(axes, [(460, 86), (460, 110)], MUTED, dashed=True)
+    arrow(axes, [(875, 70), (884, 70), (884, 442), (870, 442)], MUTED, dashed=True)
+    text(axes, 172, 56, "descriptors", color=MUTED, ha="left")
 
 
 def _dma(axes: Axes) -> None:
-    _box(axes, 12, 110, 50, 420, "DRAM", _MEMORY, rotation=90, weight="bold")
-    _box(axes, 105, 110, 112, 58, "1 Request engine\nline addresses,\none line a cycle", _ENGINE)
-    _box(axes, 105, 196, 112, 62, "2 Data engine\nread gearbox:\nbeats to words", _ENGINE)
-    _box(axes, 105, 452, 112, 62, "2 Data engine\nwrite gearbox:\nwords to beats", _ENGINE)
-    _arrow(axes, [(105, 139), (62, 139)], MUTED)
-    _arrow(axes, [(62, 227), (105, 227)], BLUE)
-    _arrow(axes, [(105, 483), (62, 483)], GREEN)
+    box(axes, 12, 110, 50, 420, "DRAM", MEMORY, rotation=90, weight="bold")
+    box(axes, 105, 110, 112, 58, "1 Request engine\nline addresses,\none line a cycle", ENGINE)
+    box(axes, 105, 196, 112, 62, "2 Data engine\nread gearbox:\nbeats to words", ENGINE)
+    box(axes, 105, 452, 112, 62, "2 Data engine\nwrite gearbox:\nwords to beats", ENGINE)
+    arrow(axes, [(105, 139), (62, 139)], MUTED)
+    arrow(axes, [(62, 227), (105, 227)], BLUE)
+    arrow(axes, [(105, 483), (62, 483)], GREEN)
     for y in (148, 285, 388):
-        _arrow(axes, [(217, 227), (240, 227), (240, y), (265, y)], BLUE)
-    _arrow(axes, [(217, 227), (240, 227), (240, 466), (265, 466)], BLUE)
+        arrow(axes, [(217, 227), (240, 227), (240, y), (265, y)], BLUE)
+    arrow(axes, [(217, 227), (240, 227), (240, 466), (265, 466)], BLUE)
     bus = "One bus of B bytes\na cycle, shared by\nreads and writes;\nL cycles from\nrequest to data"
-    _text(axes, 95, 330, bus, color=MUTED, ha="left")
+    text(axes, 95, 330, bus, color=MUTED, ha="left")
 
 
 def _scratchpads(axes: Axes) -> None:
     _memory(axes, 265, 110, 118, 104, "Act scratchpad", "R lanes a word", "half")
     _memory(axes, 265, 236, 118, 104, "Weight scratchpad", "C or R lanes", "half")
-    _box(axes, 265, 362, 118, 50, "Parameters\nbias, multiplier,\nshift", _MEMORY)
+    box(axes, 265, 362, 118, 50, "Parameters\nbias, multiplier,\nshift", MEMORY)
     _memory(axes, 265, 436, 118, 82, "Output buffer", "", "half")
-    _box(axes, 415, 110, 112, 62, "3 Compute engine\nim2col: address of\neach tap; padding", _ENGINE)
-    _box(axes, 415, 196, 112, 34, "− zero point", _DATAPATH)
-    _box(axes, 415, 248, 112, 52, "skew (WS, IS)\ntransposer (OS)", _DATAPATH)
-    _box(axes, 415, 330, 112, 34, "max (pooling)", _DATAPATH)
-    _arrow(axes, [(415, 134), (383, 134)], MUTED)
-    _text(axes, 399, 126, "addr.", color=MUTED, size=7)
-    _arrow(axes, [(383, 206), (415, 206)], BLUE)
-    _arrow(axes, [(471, 230), (471, 248)], BLUE)
-    _arrow(axes, [(383, 280), (415, 280)], ORANGE)
-    _arrow(axes, [(400, 206), (400, 340), (415, 340)], BLUE)
+    box(axes, 415, 110, 112, 62, "3 Compute engine\nim2col: address of\neach tap; padding", ENGINE)
+    box(axes, 415, 196, 112, 34, "− zero point", DATAPATH)
+    box(axes, 415, 248, 112, 52, "skew (WS, IS)\ntransposer (OS)", DATAPATH)
+    box(axes, 415, 330, 112, 34, "max (pooling)", DATAPATH)
+    arrow(axes, [(415, 134), (383, 134)], MUTED)
+    text(axes, 399, 126, "addr.", color=MUTED, size=7)
+    arrow(axes, [(383, 206), (415, 206)], BLUE)
+    arrow(axes, [(471, 230), (471, 248)], BLUE)
+    arrow(axes, [(383, 280), (415, 280)], ORANGE)
+    arrow(axes, [(400, 206), (400, 340), (415, 340)], BLUE)
 
 
 def _memory(axes: Axes, x: float, y: float, width: float, height: float, title: str, note: str, part: str) -> None:
     """A double-buffered memory: two halves, each of some banks."""
-    _box(axes, x, y, width, height, "", _MEMORY)
-    _text(axes, x + width / 2, y + 14, title, weight="bold", size=7.4)
+    box(axes, x, y, width, height, "", MEMORY)
+    text(axes, x + width / 2, y + 14, title, weight="bold", size=7.4)
     if note:
-        _text(axes, x + width / 2, y + 30, note)
+        text(axes, x + width / 2, y + 30, note)
     top = y + (42 if note else 26)
     for half in range(2):
         left, half_width = x + 8 + half * (width - 12) / 2, (width - 20) / 2
@@ -148,32 +146,32 @@ def _memory(axes: Axes, x: float, y: float, width: float, height: float, title: 
                 Rectangle(corner, half_width, bank_height, facecolor="white", edgecolor=MUTED, linewidth=0.6)
             )
             if note:
-                _text(axes, left + half_width / 2, top + (bank + 0.5) * bank_height, "bank", size=6.5, color=MUTED)
-        _text(axes, left + half_width / 2, y + height - 12, f"{part} {half}", size=7, color=MUTED)
+                text(axes, left + half_width / 2, top + (bank + 0.5) * bank_height, "bank", size=6.5, color=MUTED)
+        text(axes, left + half_width / 2, y + height - 12, f"{part} {half}", size=7, color=MUTED)
 
 
 def _array(axes: Axes) -> None:
     x, y, side, gap = 640, 128, 30, 12
-    _box(axes, 606, 106, 254, 214, "", _DATAPATH)
+    box(axes, 606, 106, 254, 214, "", DATAPATH)
     for row in range(4):
         for column in range(4):
             corner = (x + column * (side + gap), y + row * (side + gap))
             axes.add_patch(Rectangle(corner, side, side, facecolor="white", edgecolor=INK, linewidth=0.8))
-            _text(axes, corner[0] + side / 2, corner[1] + side / 2, "PE", size=7)
+            text(axes, corner[0] + side / 2, corner[1] + side / 2, "PE", size=7)
             if column < 3:
-                _arrow(axes, [(corner[0] + side, corner[1] + 15), (corner[0] + side + gap, corner[1] + 15)], BLUE, 5)
+                arrow(axes, [(corner[0] + side, corner[1] + 15), (corner[0] + side + gap, corner[1] + 15)], BLUE, 5)
             if row < 3:
-                _arrow(axes, [(corner[0] + 15, corner[1] + side), (corner[0] + 15, corner[1] + side + gap)], ORANGE, 5)
-    _text(axes, 829, 196, "R × C\narray of\nPEs", weight="bold", size=8)
-    _text(axes, 722, 306, "C columns", color=MUTED, size=7.5)
-    _text(axes, 622, 206, "R rows", color=MUTED, size=7.5, rotation=90)
-    _arrow(axes, [(527, 262), (606, 262)], BLUE)
-    _arrow(axes, [(527, 286), (606, 286)], ORANGE)
-    _text(axes, 564, 253, "activations", color=MUTED, size=7)
-    _text(axes, 564, 295, "weights", color=MUTED, size=7)
-    _box(axes, 606, 344, 254, 46, "Accumulators\nC lanes a word; 1 or 2 memories", _MEMORY)
-    _arrow(axes, [(733, 320), (733, 344)], GREEN)
-    _text(axes, 740, 333, "sums, deskewed", color=MUTED, size=7, ha="left")
+                arrow(axes, [(corner[0] + 15, corner[1] + side), (corner[0] + 15, corner[1] + side + gap)], ORANGE, 5)
+    text(axes, 829, 196, "R × C\narray of\nPEs", weight="bold", size=8)
+    text(axes, 722, 306, "C columns", color=MUTED, size=7.5)
+    text(axes, 622, 206, "R rows", color=MUTED, size=7.5, rotation=90)
+    arrow(axes, [(527, 262), (606, 262)], BLUE)
+    arrow(axes, [(527, 286), (606, 286)], ORANGE)
+    text(axes, 564, 253, "activations", color=MUTED, size=7)
+    text(axes, 564, 295, "weights", color=MUTED, size=7)
+    box(axes, 606, 344, 254, 46, "Accumulators\nC lanes a word; 1 or 2 memories", MEMORY)
+    arrow(axes, [(733, 320), (733, 344)], GREEN)
+    text(axes, 740, 333, "sums, deskewed", color=MUTED, size=7, ha="left")
 
 
 def _output_path(axes: Axes) -> None:
@@ -183,17 +181,17 @@ def _output_path(axes: Axes) -> None:
         (606, 82, "round,\n>> shift,\n+ zero,\nclip"), (508, 78, "assemble\nR lanes;\ntransposer\n(IS)"),
         (415, 73, "+ residual,\nrescaled,\nclip"),
     )  # fmt: skip
-    for x, width, text in stages:
-        _box(axes, x, y, width, height, text, _ENGINE if text.startswith("4") else _DATAPATH)
+    for x, width, words in stages:
+        box(axes, x, y, width, height, words, ENGINE if words.startswith("4") else DATAPATH)
     for (right, _, _), (left, width, _) in zip(stages, stages[1:], strict=False):
-        _arrow(axes, [(right, 477), (left + width, 477)], GREEN)
-    _arrow(axes, [(835, 390), (835, 436)], GREEN)
-    _arrow(axes, [(383, 404), (739, 404), (739, 436)], PINK)
-    _arrow(axes, [(383, 404), (805, 404), (805, 436)], PINK)
-    _arrow(axes, [(415, 494), (383, 494)], GREEN)
-    _arrow(axes, [(383, 458), (415, 458)], BLUE)
-    _arrow(axes, [(265, 494), (217, 494)], GREEN)
-    _arrow(axes, [(415, 354), (392, 354), (392, 444), (383, 444)], GREEN)
+        arrow(axes, [(right, 477), (left + width, 477)], GREEN)
+    arrow(axes, [(835, 390), (835, 436)], GREEN)
+    arrow(axes, [(383, 404), (739, 404), (739, 436)], PINK)
+    arrow(axes, [(383, 404), (805, 404), (805, 436)], PINK)
+    arrow(axes, [(415, 494), (383, 494)], GREEN)
+    arrow(axes, [(383, 458), (415, 458)], BLUE)
+    arrow(axes, [(265, 494), (217, 494)], GREEN)
+    arrow(axes, [(415, 354), (392, 354), (392, 444), (383, 444)], GREEN)
 
 
 def _dataflows(axes: Axes) -> None:
@@ -205,21 +203,21 @@ def _dataflows(axes: Axes) -> None:
     )
     for index, (title, kept, note, left, top, foot) in enumerate(flows):
         x, y, side = 55 + 290 * index, 594, 30
-        _text(axes, x - 25, 552, title, weight="bold", ha="left")
+        text(axes, x - 25, 552, title, weight="bold", ha="left")
         for row in range(3):
             for column in range(3):
                 corner = (x + column * side, y + row * side)
-                axes.add_patch(Rectangle(corner, side, side, facecolor=_MEMORY, edgecolor=INK, linewidth=0.7))
-                _text(axes, corner[0] + 15, corner[1] + 15, kept)
-            _arrow(axes, [(x - 22, y + row * side + 15), (x - 2, y + row * side + 15)], BLUE if left == "A" else ORANGE)
+                axes.add_patch(Rectangle(corner, side, side, facecolor=MEMORY, edgecolor=INK, linewidth=0.7))
+                text(axes, corner[0] + 15, corner[1] + 15, kept)
+            arrow(axes, [(x - 22, y + row * side + 15), (x - 2, y + row * side + 15)], BLUE if left == "A" else ORANGE)
             if top:
-                _arrow(axes, [(x + row * side + 15, y - 20), (x + row * side + 15, y - 2)], ORANGE)
-            _arrow(axes, [(x + row * side + 15, y + 92), (x + row * side + 15, y + 110)], GREEN, dashed=bool(top))
-        _text(axes, x - 32, y + 45, left)
+                arrow(axes, [(x + row * side + 15, y - 20), (x + row * side + 15, y - 2)], ORANGE)
+            arrow(axes, [(x + row * side + 15, y + 92), (x + row * side + 15, y + 110)], GREEN, dashed=bool(top))
+        text(axes, x - 32, y + 45, left)
         if top:
-            _text(axes, x + 100, y - 13, top)
-        _text(axes, x + 45, y + 122, foot, color=MUTED)
-        _text(axes, x + 104, y + 45, note, ha="left", size=7.5)
+            text(axes, x + 100, y - 13, top)
+        text(axes, x + 45, y + 122, foot, color=MUTED)
+        text(axes, x + 104, y + 45, note, ha="left", size=7.5)
 
 
 def _gantt(axes: Axes, events: Sequence[dict[str, Any]], title: str) -> None:
@@ -234,46 +232,13 @@ def _gantt(axes: Axes, events: Sequence[dict[str, Any]], title: str) -> None:
                 [span], (rows[kind] - 0.36, 0.72), facecolor=colours[kind], edgecolor="white", linewidth=0.5
             )
             if span[1] > last / 45:
-                _text(axes, span[0] + span[1] / 2, rows[kind], str(event["tile"]), size=7, color="white")
+                text(axes, span[0] + span[1] / 2, rows[kind], str(event["tile"]), size=7, color="white")
     axes.set(yticks=list(rows.values()), yticklabels=list(rows), ylim=(3.6, -0.6))
     axes.tick_params(length=0)
     axes.grid(axis="x", color=GRID)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.axvline(last, color=SLATE, linewidth=0.8, linestyle="--")
     axes.set_title(f"{title}: {last:,} cycles", loc="left", size=9, weight="bold")
-
-
-def _box(
-    axes: Axes, x: float, y: float, width: float, height: float, text: str, fill: str,
-    *, edge: str = MUTED, **font: Any,
-) -> None:  # fmt: skip
-    shape = "round,pad=0,rounding_size=5"
-    axes.add_patch(FancyBboxPatch((x, y), width, height, shape, facecolor=fill, edgecolor=edge, linewidth=0.8))
-    head, *rest = text.split("\n")
-    named = head[:1].isdigit() or head in ("Parameters", "Accumulators")
-    if named and rest:  # the name in bold above its lines
-        middle, step = y + height / 2, 15
-        lines = [head, *rest]
-        for index, line in enumerate(lines):
-            at = middle + (index - (len(lines) - 1) / 2) * step
-            _text(axes, x + width / 2, at, line, size=_TEXT if index else 7.2, weight="normal" if index else "bold")
-    else:
-        _text(axes, x + width / 2, y + height / 2, text, **font)
-
-
-def _text(axes: Axes, x: float, y: float, text: str, **font: Any) -> None:
-    options: dict[str, Any] = {"size": _TEXT, "color": INK, "ha": "center", "va": "center", **font}
-    axes.text(x, y, text, linespacing=1.35, **options)
-
-
-def _arrow(axes: Axes, points: Sequence[Point], colour: str, head: float = 8, *, dashed: bool = False) -> None:
-    """A line through `points` that ends in a head."""
-    style = (0, (3, 2)) if dashed else "-"
-    xs, ys = zip(*points, strict=True)
-    axes.plot(xs[:-1], ys[:-1], color=colour, linewidth=1.3, linestyle=style, solid_joinstyle="round")
-    arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.3, "shrinkA": 0, "shrinkB": 0, "linestyle": style,
-             "mutation_scale": head}  # fmt: skip
-    axes.annotate("", points[-1], points[-2], arrowprops=arrow)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The pictures of docs/: drawn the same each time, without text outside or on other text, and the committed ones current."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
@@ -31,7 +32,7 @@ def test_committed_pictures_are_current(tmp_path: Path, monkeypatch: pytest.Monk
     committed = figures.FOLDER
     monkeypatch.setattr(figures, "FOLDER", tmp_path)
     figures.main()
-    for name in ("tensor.svg", "timeline.svg"):
+    for name in ("tensor.svg", "timeline.svg", "lut.svg"):
         drawn = (tmp_path / name).read_text(encoding="utf-8")
         assert _texts(drawn) == _texts((committed / name).read_text(encoding="utf-8")), "run python -m docs.figures"
         assert _texts(drawn)
@@ -45,8 +46,9 @@ def test_same_bytes_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert first == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
 
-def test_no_text_meets_another_or_leaves_the_diagram() -> None:
-    figure = figures.block_diagram()
+@pytest.mark.parametrize("draw", [figures.block_diagram, figures.lut_machine])
+def test_no_text_meets_another_or_leaves_the_diagram(draw: Callable[[], Figure]) -> None:
+    figure = draw()
     boxes = [(text.get_text(), text.get_window_extent()) for text in _visible(figure)]
     for name, box in boxes:
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1, name
