@@ -452,15 +452,17 @@ def write_page(
     command: str,
     constraints: Sequence[Constraint] = (),
     remark: str = "",
+    objectives: Sequence[str] | None = None,
 ) -> list[Path]:
     """Write the page of some rows of a store; see `report`. Points that break a constraint are on no front.
 
-    `remark` is a sentence for the top of the page.
+    `remark` is a sentence for the top of the page, `objectives` are the metrics of the front; without them latency,
+    area and energy, and accuracy where points differ in it.
     """
     from explore.store import Store
 
     with Store(store, must_exist=True) as opened:
-        return _write_page(rows, opened, directory, command, constraints, remark)
+        return _write_page(rows, opened, directory, command, constraints, remark, objectives)
 
 
 def _write_page(
@@ -470,6 +472,7 @@ def _write_page(
     command: str,
     constraints: Sequence[Constraint] = (),
     remark: str = "",
+    objectives: Sequence[str] | None = None,
 ) -> list[Path]:
     from reports.page import write_report
 
@@ -477,12 +480,13 @@ def _write_page(
     title = ", ".join(spaces[:3]) + (", ..." if len(spaces) > 3 else "")
     try:
         page = write_report(
-            _with_layers(rows, store, constraints),
+            _with_details(rows, store, constraints, objectives),
             directory,
             title=title,
             command=command,
             store_path=store.path,
             constraints=constraints,
+            objectives=objectives,
             remark=remark,
         )
     except OSError as error:
@@ -490,17 +494,25 @@ def _write_page(
     return [page, page.with_name("points.csv")]
 
 
-def _with_layers(rows: list[Row], store: Store, constraints: Sequence[Constraint]) -> list[Row]:
-    """Rows, those that a page may show layer by layer (on a front) with their layers: all would not fit in memory."""
+def _with_details(
+    rows: list[Row], store: Store, constraints: Sequence[Constraint], objectives: Sequence[str] | None
+) -> list[Row]:
+    """Rows; those that the page names with their layers, which of all rows would not fit in memory, and what else
+    the family tells of them (`explore/families/<family>/details.py`).
+    """
     from explore.store import key_of
-    from reports.study import OBJECTIVES, pareto_front, studies
+    from reports.study import named_points, studies
 
-    shown: set[str] = set()
-    for study in studies(rows, constraints):
-        for objectives in (OBJECTIVES, ("area_um2", "latency_ns"), ("energy_pj", "latency_ns")):
-            shown |= {key_of(study.done[index]) for index in pareto_front(study.done, objectives)}
-    detailed = store.get(sorted(shown), layers=True)
-    return [row | {"layers": detailed[key]["layers"]} if (key := key_of(row)) in detailed else row for row in rows]
+    named: dict[str, dict[str, Any]] = {}
+    for study in studies(rows, constraints, objectives):
+        points = {key_of(point.row): point.row for point in named_points(study)}
+        layers = store.get(sorted(points), layers=True)
+        for key, row in points.items():
+            named[key] = {"layers": layers[key]["layers"]} if key in layers else {}
+        if (own := _of_family(study.family, "details")) is not None:
+            for key, details in zip(points, own.details(list(points.values())), strict=True):
+                named[key]["details"] = details
+    return [row | named.get(key_of(row), {}) for row in rows]
 
 
 def _verilog(space: Space, point: Point, workload: Workload | None) -> tuple[str, str]:

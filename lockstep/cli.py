@@ -114,7 +114,7 @@ def sweep(
     page = report if report is not None or json_ else folder
     if page is not None:
         remark = show.limit_remark(limit, chosen.n_points)
-        api.write_page(found.rows, file, page, _command_line(), chosen.subject_to, remark)
+        api.write_page(found.rows, file, page, _command_line(), chosen.subject_to, remark, chosen.objectives)
     document = {
         "space": chosen.name,
         "workload": loaded.name,

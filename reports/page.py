@@ -18,17 +18,13 @@ from designs import technology
 from designs.errors import InputError
 from designs.objectives import Constraint
 from explore.export import flat_table
-from reports import style
-from reports.section import Picture, Section, make_section, notes, slugs
+from reports import families, style
+from reports.section import Picture, Section, make_section, slugs
 from reports.sources import Source, technology_sources
-from reports.study import Row, Study, pareto_front, studies
+from reports.study import DETAILS, Row, Study, pareto_front, studies
 
 PAGE = "index.html"
 _TEMPLATES = Path(__file__).parent / "templates"
-_OURS = re.compile(  # files of an earlier report that a new one may remove
-    r"(\d+_[a-z0-9_]+_)?(front_area_latency|front_energy_latency|roofline|layers|phases|energy|area|utilization|stalls"
-    r"|importance)\.(png|svg)"
-)
 
 
 def write_report(
@@ -39,12 +35,14 @@ def write_report(
     command: str,
     store_path: Path | str | None = None,
     constraints: Sequence[Constraint] = (),
+    objectives: Sequence[str] | None = None,
     remark: str = "",
 ) -> Path:
     """Write `index.html`, `points.csv` and `figures/*.{svg,png}` into `out_dir`; return the path of the page.
 
     `rows` are result rows (failed ones included, any order, none at all is fine). `command` is the command line that
-    made them. Points that break one of `constraints` are drawn, but on no front. `remark` is a sentence for the
+    made them. Points that break one of `constraints` are drawn, but on no front. `objectives` are the metrics of the
+    front; without them, latency, area and energy, and accuracy where points differ in it. `remark` is a sentence for the
     top of the page, such as what was left out. The same arguments give the same
     bytes. Everything is written beside `out_dir` first and moved at the end, the page last, so that a page is always
     whole and never newer than its figures. InputError where `out_dir` is a file.
@@ -52,8 +50,8 @@ def write_report(
     out = Path(out_dir)
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: wanted a folder for the report, got a file; choose another with -o")
-    found = studies(rows, constraints)
-    sections = [make_section(study, slug, constraints) for study, slug in zip(found, slugs(found), strict=True)]
+    found = studies(rows, constraints, objectives)
+    sections = [make_section(study, slug) for study, slug in zip(found, slugs(found), strict=True)]
     svgs = {p.name: style.svg_text(p.figure) for section in sections for p in section.pictures}
     page = _render(sections, svgs, title=title, command=command, store_path=store_path, remark=remark)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -70,9 +68,9 @@ def points_csv(found: Sequence[Study]) -> str:
     """Every row as CSV, flat as `explore.export` has it, and whether the point is on its study's front."""
     lines: list[dict[str, Any]] = []
     for study in found:
-        front, n_ran = set(pareto_front(study.done)), len(study.ran)
+        front, n_ran = set(pareto_front(study.done, study.objectives)), len(study.ran)
         ordered = (*study.done, *study.violating, *study.failed)
-        rows = [{key: value for key, value in row.items() if value is not None} for row in ordered]
+        rows = [{key: value for key, value in row.items() if value is not None and key != DETAILS} for row in ordered]
         for index, line in enumerate(flat_table(rows)):
             lines.append({**line, "on_front": int(index in front) if index < n_ran else ""})
     columns = list(dict.fromkeys(key for line in lines for key in line)) or ["family", "space", "workload", "failure"]
@@ -104,7 +102,9 @@ def _render(
     environment.filters["tied"] = _tied
     points = [row["point"] for section in sections for row in section.study.done]
     nodes = {point["node_nm"] for point in points if isinstance(point.get("node_nm"), int)}
-    sources = technology_sources(nodes) if points else []
+    names = list(dict.fromkeys(section.study.family for section in sections if section.study.done))
+    sources = technology_sources(nodes, _tables_of(names)) if points else []
+    explanations = [item for name in names for item in families.of(name, "explanations")(sorted(nodes))]
 
     def drawing(picture: Picture) -> Markup:
         label = f"{picture.title}. {picture.takeaway}"
@@ -117,14 +117,19 @@ def _render(
         store_path=str(store_path) if store_path is not None else "",
         sections=sections,
         drawing=drawing,
-        notes=notes,
+        explanations=list(dict.fromkeys(explanations)),
         seeds=_seeds(sections),
         nodes=sorted(nodes),
         sources=sources,
         certainties=_certainties(sources),
         technology_digest=technology.digest(),
-        area_errors=technology.area_errors(),
     )
+
+
+def _tables_of(names: Sequence[str]) -> set[str] | None:
+    """Technology tables that price the parts of these families; None: all."""
+    of_each = [families.of(name, "PRICES") for name in names]
+    return None if None in of_each else {table for tables in of_each for table in tables}
 
 
 def _tied(text: str) -> str:
@@ -171,5 +176,10 @@ def _move(staged: Path, out: Path) -> None:
     os.replace(staged / "points.csv", out / "points.csv")
     os.replace(staged / PAGE, out / PAGE)
     for path in figures.iterdir():
-        if path.name not in new and _OURS.fullmatch(path.name):
+        if path.name not in new and _ours().fullmatch(path.name):
             path.unlink()
+
+
+def _ours() -> re.Pattern[str]:
+    """Files of an earlier report that a new one may remove."""
+    return re.compile(rf"(\d+_[a-z0-9_]+_)?({'|'.join(sorted(families.figure_names()))})\.(png|svg)")

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from designs.objectives import Constraint
-from reports import style
-from reports.figures import heat_map, importance, layers, pareto, roofline, shares, stalls
-from reports.study import Chosen, Failure, Row, Study, choose, failures, pareto_front, primary, split_axes
-from reports.tables import Table, cell, layer_table, make_table, points_table
-from reports.units import listing, more, parameter, percent, quantity, ratio, settings
+from reports import families, style
+from reports.plan import FamilyTable
+from reports.study import Chosen, Failure, Row, Study, by_role, failures, named_points, pareto_front, split_axes
+from reports.tables import Table, cell, make_table, points_table
+from reports.units import digits, listing, metric_name, metric_text, more, parameter, percent, quantity, ratio, settings
 
 MOST_FRONT_ROWS = 200
 MOST_TILE_AXES = 5
@@ -59,24 +57,26 @@ class Section(NamedTuple):
     chosen_note: str
     pictures: list[Picture]
     front: Table | None
+    front_title: str
     front_note: str
-    layers: Table | None
-    layers_note: str
+    has_bound: bool  # whether tables of points have columns on utilization and the roofline bound
+    tables: list[FamilyTable]
+    notes: list[str]
     missing: list[str]  # figures that the rows do not allow, and why
 
 
-def make_section(study: Study, slug: str, constraints: Sequence[Constraint] = ()) -> Section:
-    """Analyse and draw one study; `constraints` are those with which it was made."""
-    chosen = choose(study.done)
-    shown = primary(chosen)
-    front = pareto_front(study.done)
+def make_section(study: Study, slug: str) -> Section:
+    """Analyse and draw one study."""
+    chosen = named_points(study)
+    front = pareto_front(study.done, study.objectives)
     pictures, missing = _pictures(study, chosen, slug)
     return Section(
         study=study,
         slug=slug,
-        summary=_summary(study, len(front), constraints),
+        summary=_summary(study, len(front)),
         tiles=_tiles(study, chosen),
         headline=_headline(study, chosen)
+        + _most_accurate(study, chosen)
         + _inaccurate(study, chosen)
         + _shared_by_front([study.done[i] for i in front], study),
         axes=_axes_table(study),
@@ -86,9 +86,11 @@ def make_section(study: Study, slug: str, constraints: Sequence[Constraint] = ()
         chosen_note=_common_note([c.row for c in chosen], study),
         pictures=pictures,
         front=_front(study, chosen, front) if front else None,
-        front_note=_front_note(len(front)),
-        layers=layer_table(shown.row) if shown and shown.row.get("layers") else None,
-        layers_note=f"Point {shown.letter} ({listing(shown.roles)})" if shown else "",
+        front_title=f"Pareto front: {listing(map(metric_name, study.objectives))}",
+        front_note=_front_note(study, len(front)),
+        has_bound=any(column.name == "cycles / bound" for column in families.of(study.family, "COLUMNS")),
+        tables=families.of(study.family, "tables")(study, chosen),
+        notes=families.of(study.family, "notes")(study),
         missing=missing,
     )
 
@@ -103,7 +105,7 @@ def slugs(studies: Sequence[Study]) -> list[str]:
     ]
 
 
-def _summary(study: Study, n_front: int, constraints: Sequence[Constraint]) -> str:
+def _summary(study: Study, n_front: int) -> str:
     points = "1 point" if study.n_points == 1 else f"{study.n_points:,} points"
     axes = f"{len(study.axes)} {'axis' if len(study.axes) == 1 else 'axes'}" if study.axes else "no axis that varies"
     text = (
@@ -111,17 +113,18 @@ def _summary(study: Study, n_front: int, constraints: Sequence[Constraint]) -> s
     )
     if study.failed:
         text += f" {len(study.ran):,} ran, {len(study.failed):,} failed."
-    if constraints:
-        text += f" {len(study.violating):,} of those that ran break {listing(map(str, constraints), 'or')}."
+    if study.constraints:
+        text += f" {len(study.violating):,} of those that ran break {listing(map(str, study.constraints), 'or')}."
     if len(study.done) > 1:
         of = f"Of the other {len(study.done):,}, " if study.violating else ""
-        text += f" {of}{n_front:,} {'is' if n_front == 1 else 'are'} Pareto-optimal in latency, area and energy."
+        objectives = listing(map(metric_name, study.objectives))
+        text += f" {of}{n_front:,} {'is' if n_front == 1 else 'are'} Pareto-optimal in {objectives}."
     return text
 
 
 def _tiles(study: Study, chosen: Sequence[Chosen]) -> list[Tile]:
-    by_role = {role: point for point in chosen for role in point.roles}
-    if "only point" in by_role:
+    roles = by_role(chosen)
+    if "only point" in roles:
         (point,) = chosen
         return [
             Tile(label, quantity(point.row[key], key.rsplit("_", 1)[1]), point.letter, "")
@@ -131,6 +134,7 @@ def _tiles(study: Study, chosen: Sequence[Chosen]) -> list[Tile]:
         ("Best latency", "fastest", "latency_ns"),
         ("Best area", "smallest", "area_um2"),
         ("Best energy", "least energy", "energy_pj"),
+        ("Best accuracy", "most accurate", "accuracy"),
     )
     differing, _ = split_axes([c.row for c in chosen], study.axes) if chosen else ([], {})
 
@@ -140,13 +144,13 @@ def _tiles(study: Study, chosen: Sequence[Chosen]) -> list[Tile]:
 
     tiles = []
     for label, role, key in wanted:
-        if role in by_role:
-            point = by_role[role]
-            value = quantity(point.row[key], key.rsplit("_", 1)[1])
-            tiles.append(Tile(label, value, point.letter, detail(point)))
-    if "knee" in by_role:
-        point = by_role["knee"]
-        value = f"{quantity(point.row['latency_ns'], 'ns')}, {quantity(point.row['area_um2'], 'um2')}"
+        if role in roles:
+            point = roles[role]
+            tiles.append(Tile(label, metric_text(point.row[key], key), point.letter, detail(point)))
+    if "knee" in roles:
+        point = roles["knee"]
+        other = "accuracy" if "accuracy" in study.objectives else "latency_ns"
+        value = f"{metric_text(point.row[other], other)}, {quantity(point.row['area_um2'], 'um2')}"
         tiles.append(Tile("Knee of the front", value, point.letter, detail(point)))
     return tiles
 
@@ -158,27 +162,24 @@ def _headline(study: Study, chosen: Sequence[Chosen]) -> list[str]:
             return ["Every point that ran breaks a constraint, so none is chosen."]
         return ["No point ran, so there is nothing to compare; the reasons are below."]
     if len(study.done) == 1:
-        row = study.done[0]
-        return [
-            f"The point takes {quantity(row['latency_ns'], 'ns')} ({row['cycles']:,} cycles), "
-            f"{quantity(row['area_um2'], 'um2')} and {quantity(row['energy_pj'], 'pj')}, and keeps its array "
-            f"{percent(row['utilization'])} busy."
-        ]
-    by_role = {role: point for point in chosen for role in point.roles}
-    fastest, smallest, frugal = by_role["fastest"], by_role["smallest"], by_role["least energy"]
+        return [families.of(study.family, "only_point")(study.done[0])]
+    roles = by_role(chosen)
+    fastest, smallest, frugal = roles["fastest"], roles["smallest"], roles["least energy"]
     said = []
     if smallest is fastest:
         said.append(f"{fastest.letter} is both the fastest and the smallest point.")
+    elif fastest.row["latency_ns"] == smallest.row["latency_ns"]:
+        said.append(f"The smallest point, {smallest.letter}, is as fast as the fastest, {fastest.letter}.")
     else:
         said.append(
             f"The fastest point, {fastest.letter}, is {ratio(smallest.row['latency_ns'], fastest.row['latency_ns'])} "
             f"faster than the smallest, {smallest.letter}, and takes "
             f"{more(fastest.row['area_um2'], smallest.row['area_um2'], 'area')}."
         )
-    if "knee" in by_role and by_role["knee"] is not fastest:
-        row = by_role["knee"].row
+    if "knee" in roles and roles["knee"] is not fastest and "accuracy" not in study.objectives:
+        row = roles["knee"].row
         said.append(
-            f"The knee, {by_role['knee'].letter}, has {ratio(row['latency_ns'], fastest.row['latency_ns'])} the "
+            f"The knee, {roles['knee'].letter}, has {ratio(row['latency_ns'], fastest.row['latency_ns'])} the "
             f"latency of {fastest.letter} on {percent(row['area_um2'] / fastest.row['area_um2'])} of its area."
         )
     if frugal is not fastest:
@@ -188,6 +189,47 @@ def _headline(study: Study, chosen: Sequence[Chosen]) -> list[str]:
             f"{ratio(frugal.row['latency_ns'], fastest.row['latency_ns'])} its latency."
         )
     return said
+
+
+def _most_accurate(study: Study, chosen: Sequence[Chosen]) -> list[str]:
+    """What accuracy costs, with what one sample is worth, where accuracy is an objective."""
+    roles = by_role(chosen)
+    if "most accurate" not in roles or roles["most accurate"].row.get("accuracy") is None:
+        return []
+    best = roles["most accurate"]
+    row = best.row
+    n_equal = sum(other.get("accuracy") == row["accuracy"] for other in study.done)
+    said = f"The most accurate point, {best.letter}, answers {_right(row)}"
+    said += f"; it is the smallest of {n_equal:,} that do." if n_equal > 1 else "."
+    n_samples = row.get("n_inferences") or 1
+    if n_samples > 1:
+        near = [r for r in study.done if r.get("accuracy") is not None and _errors(r) <= _errors(row) + 2]
+        cheap = min(near, key=lambda r: (r["area_um2"], r["latency_ns"]))
+        said += f" One sample is {100 / n_samples:.2f} points"
+        if cheap["area_um2"] < row["area_um2"]:
+            said += (
+                f": {len(near):,} points are within two samples of it, the smallest of them on "
+                f"{percent(cheap['area_um2'] / row['area_um2'])} of its area"
+            )
+        said += "."
+    if "knee" in roles and roles["knee"] is not best:
+        knee = roles["knee"]
+        lost = 100 * (row["accuracy"] - knee.row["accuracy"])
+        said += (
+            f" The knee, {knee.letter}, is {digits(lost)} points less accurate on "
+            f"{percent(knee.row['area_um2'] / row['area_um2'])} of its area."
+        )
+    return [said]
+
+
+def _right(row: Row) -> str:
+    n_samples = row.get("n_inferences") or 1
+    share = f"{100 * row['accuracy']:.1f} % right"
+    return f"{share} ({round(row['accuracy'] * n_samples):,} of {n_samples:,})" if n_samples > 1 else share
+
+
+def _errors(row: Row) -> int:
+    return round((1 - row["accuracy"]) * (row.get("n_inferences") or 1))
 
 
 def _inaccurate(study: Study, chosen: Sequence[Chosen]) -> list[str]:
@@ -226,14 +268,16 @@ def _axes_table(study: Study) -> Table:
 def _chosen_table(study: Study, chosen: Sequence[Chosen]) -> Table:
     rows = [c.row for c in chosen]
     names = {index: (c.letter, listing(c.roles)) for index, c in enumerate(chosen)}
-    return points_table(rows, split_axes(rows, study.axes)[0], names)
+    columns = families.of(study.family, "COLUMNS")
+    return points_table(rows, split_axes(rows, study.axes)[0], names, columns=columns)
 
 
 def _front(study: Study, chosen: Sequence[Chosen], front: Sequence[int]) -> Table:
     rows = [study.done[i] for i in front[:MOST_FRONT_ROWS]]
     letters = {id(c.row): c.letter for c in chosen}
     names = {index: (letters[id(row)],) for index, row in enumerate(rows) if id(row) in letters}
-    return points_table(rows, split_axes(rows, study.axes)[0], names)
+    columns = families.of(study.family, "COLUMNS")
+    return points_table(rows, split_axes(rows, study.axes)[0], names, columns=columns)
 
 
 def _common_note(rows: Sequence[Row], study: Study) -> str:
@@ -244,71 +288,16 @@ def _common_note(rows: Sequence[Row], study: Study) -> str:
     return f"All {len(rows):,} have {settings(common)}." if common else ""
 
 
-def _front_note(n_front: int) -> str:
+def _front_note(study: Study, n_front: int) -> str:
     if n_front <= MOST_FRONT_ROWS:
         return ""
-    return f"The {MOST_FRONT_ROWS} fastest of {n_front:,}; all are in points.csv (column on_front)."
-
-
-class _Plan(NamedTuple):
-    """How one figure of the page comes about: its data (None: not possible), and why that can be."""
-
-    name: str
-    title: str
-    data: Any
-    takeaway: Callable[[Any], str]
-    draw: Callable[[Any], Figure]
-    why_not: str
-
-
-def _plans(study: Study, chosen: Sequence[Chosen]) -> Iterator[_Plan]:
-    shown = primary(chosen)
-    of_shown = f"point {shown.letter}, {shown.roles[0]}" if shown else ""
-    for x, y, title in (
-        ("area_um2", "latency_ns", "Area and latency"),
-        ("energy_pj", "latency_ns", "Energy and latency"),
-    ):
-        yield _Plan(
-            f"front_{x.split('_')[0]}_{y.split('_')[0]}", title,
-            pareto.pareto_data(study.done, chosen, study.violating, x=x, y=y),
-            pareto.sentences, pareto.draw, "a front needs two points that ran",
-        )  # fmt: skip
-    yield _Plan(
-        "roofline", "Roofline", roofline.roofline_data(chosen, shown) if shown else None,
-        roofline.takeaway, roofline.draw, "no row with layers that multiply and move data",
-    )  # fmt: skip
-    yield _Plan(
-        "layers", f"Latency by layer: {of_shown}", layers.layers_data(shown.row) if shown else None,
-        layers.takeaway, layers.draw, "no row with layers",
-    )  # fmt: skip
-    for name, key, total, title in (
-        ("phases", "phases", "latency_ns", "Cycles by phase"),
-        ("energy", "energy_breakdown_pj", None, "Energy by part"),
-        ("area", "area_breakdown_um2", None, "Area by part"),
-    ):
-        what = {"phases": "cycles"}.get(name, name)
-        yield _Plan(
-            name, title, shares.shares_data(chosen, key, total),
-            partial(shares.takeaway, what=f"the {what}"), partial(shares.draw, axis_label=f"Share of {what} (%)"),
-            "no row with a breakdown",
-        )  # fmt: skip
-    yield _Plan(
-        "utilization", "Utilization by array size", heat_map.heat_map_data(study.ran, study.failed),
-        heat_map.takeaway, heat_map.draw, "fewer than two array sizes ran",
-    )  # fmt: skip
-    yield _Plan(
-        "stalls", "Where cycles go, over all points", stalls.stalls_data(study.ran),
-        stalls.takeaway, stalls.draw, "fewer than three points ran",
-    )  # fmt: skip
-    yield _Plan(
-        "importance", "What each axis decides", importance.importance_data(study.ran, study.axes),
-        importance.takeaway, importance.draw, "fewer than eight points or two axes",
-    )  # fmt: skip
+    by = {"latency_ns": "fastest", "area_um2": "smallest"}.get(study.objectives[0], "best")
+    return f"The {MOST_FRONT_ROWS} {by} of {n_front:,}; all are in points.csv (column on_front)."
 
 
 def _pictures(study: Study, chosen: Sequence[Chosen], slug: str) -> tuple[list[Picture], list[str]]:
     pictures, missing = [], []
-    for plan in _plans(study, chosen):
+    for plan in families.of(study.family, "plans")(study, chosen):
         if plan.data is None:
             missing.append(f"{plan.title.split(':')[0]} ({plan.why_not})")
             continue
@@ -318,48 +307,3 @@ def _pictures(study: Study, chosen: Sequence[Chosen], slug: str) -> tuple[list[P
         name = f"{slug}_{plan.name}" if slug else plan.name
         pictures.append(Picture(name, plan.title, plan.takeaway(plan.data), figure))
     return pictures, missing
-
-
-def _accuracy_note(study: Study) -> str:
-    known = [row["accuracy"] for row in study.done if row.get("accuracy") is not None]
-    if not known:
-        return "Accuracy is not known here: a narrower machine looks better than it may be."
-    low, high = f"{100 * min(known):.1f} %", f"{100 * max(known):.1f} %"
-    span = low if low == high else f"{low} to {high}"
-    return (
-        f"Accuracy, measured in each machine's own arithmetic, is {span} over the points compared; it is not among the "
-        "objectives of the front."
-    )
-
-
-def notes(study: Study) -> list[str]:
-    """What a careful reader should know about the numbers of a study."""
-    said = []
-    kept = " that keeps the constraints" if study.violating else ""
-    if study.done:
-        clocks = sorted({row["point"]["clock_mhz"] for row in study.done if "clock_mhz" in row["point"]})
-        clock = f" ({listing(f'{c:,} MHz' for c in clocks)})" if clocks else ""
-        said.append(
-            f"Latency is cycles at the clock that the design asks for{clock}. Whether the circuit closes timing "
-            "at that clock is not checked here."
-        )
-    said.append("Points of the space that cannot be built leave no row and are not counted here.")
-    if any(row.get("layers") for row in study.done):
-        said.append(
-            "Each layer runs in its fastest tiling, with DRAM traffic deciding between equals only; a slower tiling "
-            "may need less energy. Energies of two points therefore differ by their tilings too."
-        )
-    widths = [axis for axis in split_axes(study.done, study.axes)[0] if axis.endswith("_bits")] if study.done else []
-    if widths:
-        said.append(f"Points that differ in {listing(widths)} do not compute the same numbers. {_accuracy_note(study)}")
-    if study.failed:
-        said.append(
-            f"{len(study.failed):,} of {study.n_points:,} points failed, have no numbers and are in no figure; the "
-            "front says nothing about them."
-        )
-    if len(study.done) > 1:
-        said.append(
-            f"Pareto-optimal means: no other point of this study{kept} is at least as good in latency, area and "
-            "energy and better in one. Points outside the study may be better."
-        )
-    return said

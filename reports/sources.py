@@ -17,11 +17,12 @@ class Source(NamedTuple):
     text: str
 
 
-def technology_sources(nodes_nm: Collection[int]) -> list[Source]:
-    """The sources of all tables, without those that only concern nodes outside `nodes_nm` or memories not used."""
+def technology_sources(nodes_nm: Collection[int], tables: Collection[str] | None = None) -> list[Source]:
+    """The sources of `tables` (None: all), without those of nodes outside `nodes_nm` or of memories not used."""
     found: list[Source] = []
     for path in sorted(technology.FOLDER.glob("*.yaml")):
-        found.extend(_walk(path.stem, "", yaml_strict.load(path), set(nodes_nm)))
+        if tables is None or path.stem in tables:
+            found.extend(_walk(path.stem, "", yaml_strict.load(path), set(nodes_nm)))
     return found
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import math
 import re
+import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from designs.objectives import Constraint
+from designs.objectives import MAXIMIZED, Constraint
 from explore.pareto import front_indices
+from reports.units import metric_name
 
 Row = Mapping[str, Any]  # one result row of the store; `failure` is None where the point ran
 
 _KEYS = ("family", "space", "workload", "workload_digest", "model_version", "scaling")
-OBJECTIVES = ("latency_ns", "area_um2", "energy_pj")  # all minimized
+DETAILS = "details"  # key of a row: what only a page asks for, of named points (explore/families/<family>/details.py)
+OBJECTIVES = ("latency_ns", "area_um2", "energy_pj")  # where nobody names others; all minimized
 
 
 class Chosen(NamedTuple):
@@ -51,6 +54,8 @@ class Study:
     failed: tuple[Row, ...]
     axes: dict[str, tuple[Any, ...]]  # parameters with more than one value, failed points included
     fixed: dict[str, Any]
+    objectives: tuple[str, ...] = OBJECTIVES  # metrics of the front; designs.objectives tells which are maximized
+    constraints: tuple[Constraint, ...] = ()
 
     @property
     def ran(self) -> tuple[Row, ...]:
@@ -62,19 +67,24 @@ class Study:
         return len(self.done) + len(self.violating) + len(self.failed)
 
 
-def studies(rows: Iterable[Row], constraints: Sequence[Constraint] = ()) -> list[Study]:
+def studies(
+    rows: Iterable[Row], constraints: Sequence[Constraint] = (), objectives: Sequence[str] | None = None
+) -> list[Study]:
     """Group `rows` into studies, in a fixed order that does not depend on the order of `rows`.
 
-    Points that break one of `constraints` are kept apart: they are on no front and are not chosen.
+    Points that break one of `constraints` are kept apart: they are on no front and are not chosen. Without
+    `objectives`, those of a study are latency, area and energy, and accuracy too where its points differ in it.
     """
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         key = tuple(str(row.get(k) or "") for k in _KEYS)
         groups.setdefault(key, []).append(row)
-    return [_study(key, groups[key], constraints) for key in sorted(groups)]
+    return [_study(key, groups[key], constraints, objectives) for key in sorted(groups)]
 
 
-def _study(key: tuple[str, ...], rows: Sequence[Row], constraints: Sequence[Constraint]) -> Study:
+def _study(
+    key: tuple[str, ...], rows: Sequence[Row], constraints: Sequence[Constraint], objectives: Sequence[str] | None
+) -> Study:
     rows = sorted(rows, key=_canonical)
     values: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -97,14 +107,32 @@ def _study(key: tuple[str, ...], rows: Sequence[Row], constraints: Sequence[Cons
         failed=tuple(r for r in rows if r.get("failure")),
         axes=axes,
         fixed=fixed,
+        objectives=_default_objectives(ran) if objectives is None else tuple(objectives),
+        constraints=tuple(constraints),
     )
 
 
+def _default_objectives(ran: Sequence[Row]) -> tuple[str, ...]:
+    accuracies = {row["accuracy"] for row in ran if row.get("accuracy") is not None}
+    return (*OBJECTIVES, "accuracy") if len(accuracies) > 1 else OBJECTIVES
+
+
 def pareto_front(rows: Sequence[Row], objectives: Sequence[str] = OBJECTIVES) -> list[int]:
-    """Indices of the rows on the front of these objectives, by the first of them (see explore.pareto.front_indices)."""
+    """Indices of the rows on the front of these objectives, the best by the first of them in front.
+
+    As explore.pareto has it: metrics of which more is better count with their sign turned, a row that lacks one is on
+    no front, the first of equal rows stands for all.
+    """
     if not rows:
         return []
-    return front_indices(np.array([[row[o] for o in objectives] for row in rows], dtype=float))
+    return front_indices(np.array([[_cost(row, o) for o in objectives] for row in rows], dtype=float))
+
+
+def _cost(row: Row, metric: str) -> float:
+    value = row.get(metric)
+    if value is None:
+        return math.nan
+    return -float(value) if metric in MAXIMIZED else float(value)
 
 
 def knee(points: Sequence[tuple[float, float]]) -> int | None:
@@ -124,26 +152,62 @@ def knee(points: Sequence[tuple[float, float]]) -> int | None:
     return best if below[best] > 1e-9 else None
 
 
-def choose(done: Sequence[Row]) -> list[Chosen]:
-    """The points worth naming, in the order of latency; a point that is the best at two things is named once."""
+def named_points(study: Study) -> list[Chosen]:
+    """`choose` with the objectives and constraints of the study."""
+    return choose(study.done, study.objectives, study.constraints)
+
+
+def choose(
+    done: Sequence[Row], objectives: Sequence[str] = OBJECTIVES, constraints: Sequence[Constraint] = ()
+) -> list[Chosen]:
+    """The points worth naming, in the order of latency; a point that is the best at two things is named once.
+
+    Whatever the objectives, the fastest, the smallest and the most frugal have names, and the best by each objective
+    beside these. The knee is that of area and latency; where accuracy is an objective, of area and the share of wrong
+    answers. A lower bound on accuracy among the constraints, which all of `done` keep, is told with the smallest.
+    """
     if len(done) < 2:
         return [Chosen("A", ("only point",), row) for row in done]
     roles: dict[int, list[str]] = {}
 
-    def best(role: str, *objectives: str) -> None:
-        index = min(range(len(done)), key=lambda i: tuple(_objective(done[i], o) for o in objectives))
+    def best(role: str, *metrics: str) -> None:
+        index = min(range(len(done)), key=lambda i: tuple(_rank(done[i], m) for m in metrics))
         roles.setdefault(index, []).append(role)
 
     best("fastest", "latency_ns", "area_um2", "energy_pj")
-    front = pareto_front(done, ("area_um2", "latency_ns"))
-    at_knee = knee([(done[i]["area_um2"], done[i]["latency_ns"]) for i in front])
+    against = "accuracy" if "accuracy" in objectives else "latency_ns"
+    front = pareto_front(done, ("area_um2", against))
+    at_knee = knee([(done[i]["area_um2"], _to_lose(done[i], against)) for i in front])
     if at_knee is not None:
         roles.setdefault(front[at_knee], []).append("knee")
-    best("smallest", "area_um2", "latency_ns", "energy_pj")
+    best(f"smallest{_floor(constraints)}", "area_um2", "latency_ns", "energy_pj")
     best("least energy", "energy_pj", "latency_ns", "area_um2")
     best("least energy × delay", "edp", "latency_ns", "area_um2")
+    if "accuracy" in objectives:
+        best("most accurate", "accuracy", "area_um2", "latency_ns", "energy_pj")
+    for metric in objectives:
+        if metric not in _WITH_A_ROLE:
+            best(f"best {metric_name(metric)}", metric, *OBJECTIVES)
     by_latency = sorted(roles, key=lambda i: (tuple(done[i][o] for o in OBJECTIVES), i))
-    return [Chosen("ABCDEFGH"[n], tuple(roles[i]), done[i]) for n, i in enumerate(by_latency)]
+    return [Chosen(string.ascii_uppercase[n], tuple(roles[i]), done[i]) for n, i in enumerate(by_latency)]
+
+
+_WITH_A_ROLE = (*OBJECTIVES, "edp_pj_ns", "accuracy", "cycles")
+
+
+def by_role(chosen: Sequence[Chosen]) -> dict[str, Chosen]:
+    """Role -> point; the smallest is "smallest", whatever accuracy it has to have."""
+    return {role.split(" with ")[0]: point for point in chosen for role in point.roles}
+
+
+def _floor(constraints: Sequence[Constraint]) -> str:
+    """What the constraints ask of accuracy, to be told with a role."""
+    bounds = [c.bound for c in constraints if c.metric == "accuracy" and c.comparison in (">=", ">")]
+    return f" with at least {100 * max(bounds):g} %" if bounds else ""
+
+
+def _to_lose(row: Row, metric: str) -> float:
+    return 1 - float(row[metric]) if metric == "accuracy" else float(row[metric])
 
 
 def primary(chosen: Sequence[Chosen]) -> Chosen | None:
@@ -184,8 +248,10 @@ def layer_total(layer: Mapping[str, Any], key: str) -> float:
     return float(layer[key]) * int(layer.get("repeat") or 1)
 
 
-def _objective(row: Row, name: str) -> float:
-    return float(row["energy_pj"] * row["latency_ns"] if name == "edp" else row[name])
+def _rank(row: Row, metric: str) -> float:
+    """What the best point has least of; a row that lacks the metric is the last."""
+    cost = float(row["energy_pj"] * row["latency_ns"]) if metric == "edp" else _cost(row, metric)
+    return math.inf if math.isnan(cost) else cost
 
 
 def _by_objectives(row: Row) -> tuple[float, ...]:

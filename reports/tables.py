@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reports.study import Row, layer_total
-from reports.units import digits, listing, parameter, percent, quantity
+from reports.units import digits, listing, metric_name, metric_text, parameter, percent, quantity
 
 if TYPE_CHECKING:
     from explore.verify import CaseResult
@@ -57,51 +57,51 @@ def cell(value: Any, text: str | None = None) -> Cell:
     return Cell(shown, float(value) if isinstance(value, int | float) else str(value))
 
 
+class Column(NamedTuple):
+    """A numeric column of a table of points."""
+
+    name: str
+    cell: Callable[[Row], Cell]
+
+
+def metric_column(metric: str) -> Column:
+    """A metric of result rows as a column, with units that fit each row; "-" where a row lacks it."""
+
+    def of_row(row: Row) -> Cell:
+        value = row.get(metric)
+        return Cell("-", -1.0) if value is None else Cell(metric_text(value, metric), float(value))
+
+    return Column(metric_name(metric), of_row)
+
+
 def points_table(
     rows: Sequence[Row],
     axes: Iterable[str],
     names: Mapping[int, Sequence[str]] | None = None,
     metrics: Sequence[str] = (),
+    columns: Sequence[Column] | None = None,
 ) -> Table:
-    """Points, one a line: latency, area, energy, utilization, cycles over the roofline bound, cycles, then `axes`.
+    """Points, one a line: `columns`, then accuracy where a row knows it, `metrics` of the family, and `axes`.
 
-    Accuracy, where a row knows it, and `metrics`, columns of the family, come before the axes.
+    Without `columns`: latency, area, energy, utilization, cycles over the roofline bound, and cycles.
 
     `names` (index of a row -> letter and roles) puts the chosen points' names in front; rows without one stay nameless.
     """
     axes = list(axes)
     width = max((len(name) for name in names.values()), default=0) if names else 0
-    columns = [("", False), ("what it is", False)][:width] + [(m, True) for m in _MEASURES]
-    has_accuracy = any(row.get("accuracy") is not None for row in rows)
-    columns += [("accuracy", True)] * has_accuracy
-    columns += [(metric.replace("_", " "), True) for metric in metrics]
-    columns += [(axis, _is_numeric(rows, axis)) for axis in axes]
+    measures = list(MEASURES if columns is None else columns)
+    if any(row.get("accuracy") is not None for row in rows):
+        measures.append(metric_column("accuracy"))
+    heads = [("", False), ("what it is", False)][:width] + [(column.name, True) for column in measures]
+    heads += [(metric.replace("_", " "), True) for metric in metrics]
+    heads += [(axis, _is_numeric(rows, axis)) for axis in axes]
     body = []
     for index, row in enumerate(rows):
         named = [cell(text) for text in (names or {}).get(index, [""] * width)]
-        measures = _measure_cells(row) + [_accuracy(row)] * has_accuracy
-        measures += [cell(row[metric], f"{row[metric]:,.10g}") for metric in metrics]
-        body.append(named + measures + [cell(row["point"].get(axis)) for axis in axes])
-    return make_table(columns, body)
-
-
-_MEASURES = ("latency", "area", "energy", "utilization", "cycles / bound", "cycles")
-
-
-def _measure_cells(row: Row) -> list[Cell]:
-    return [
-        cell(row["latency_ns"], quantity(row["latency_ns"], "ns")),
-        cell(row["area_um2"], quantity(row["area_um2"], "um2")),
-        cell(row["energy_pj"], quantity(row["energy_pj"], "pj")),
-        cell(row["utilization"], percent(row["utilization"])),
-        _over_bound(row),
-        cell(row["cycles"]),
-    ]
-
-
-def _accuracy(row: Row) -> Cell:
-    value = row.get("accuracy")
-    return Cell("-", -1.0) if value is None else Cell(f"{100 * value:.1f} %", float(value))
+        measured = [column.cell(row) for column in measures]
+        measured += [cell(row[metric], f"{row[metric]:,.10g}") for metric in metrics]
+        body.append(named + measured + [cell(row["point"].get(axis)) for axis in axes])
+    return make_table(heads, body)
 
 
 def layer_table(row: Row) -> Table:
@@ -145,6 +145,16 @@ def _tiling(tiling: Any) -> str:
 def _over_bound(run: Mapping[str, Any]) -> Cell:
     bound = run.get("roofline_cycles")
     return Cell(f"{run['cycles'] / bound:.2f}", run["cycles"] / bound) if bound else Cell("-", 0.0)
+
+
+MEASURES = (  # of a machine whose array can be idle
+    metric_column("latency_ns"),
+    metric_column("area_um2"),
+    metric_column("energy_pj"),
+    Column("utilization", lambda row: cell(row["utilization"], percent(row["utilization"]))),
+    Column("cycles / bound", _over_bound),
+    metric_column("cycles"),
+)
 
 
 def _is_numeric(rows: Sequence[Row], axis: str) -> bool:

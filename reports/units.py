@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ _LADDERS: dict[str, tuple[Unit, ...]] = {
     "pj": (Unit(1, "pJ"), Unit(1e3, "nJ"), Unit(1e6, "µJ"), Unit(1e9, "mJ"), Unit(1e12, "J")),
     "bytes": (Unit(1, "B"), Unit(1024, "KiB"), Unit(1024**2, "MiB"), Unit(1024**3, "GiB")),
 }
+_FULL_NAMES = {"luts": "LUTs", "lut_levels": "LUT levels", "edp_pj_ns": "energy × delay", "roofline_cycles": "bound"}
+_OF_A_METRIC = re.compile(r"_(ns|um2|pj|per_s)$")
 _SMALLEST_SHOWN = {"um2": 0.01}  # 12 000 µm² reads better as 0.012 mm²; elsewhere a unit starts at 1
 
 
@@ -78,6 +81,33 @@ def parameter(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return str(value)
+
+
+def metric_name(metric: str) -> str:
+    """A metric of result rows in words, without its unit: metric_name("area_um2") == "area"."""
+    return _FULL_NAMES.get(metric) or _OF_A_METRIC.sub("", metric).replace("_", " ")
+
+
+def capital(text: str) -> str:
+    """The first letter large, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
+def metric_unit(metric: str, values: Iterable[float]) -> Unit:
+    """The unit to show some values of a metric in; without a label where it counts something."""
+    if metric in ("accuracy", "utilization"):
+        return Unit(0.01, "%")
+    stored = metric.rsplit("_", 1)[-1]
+    return unit_for(values, stored) if stored in _LADDERS and metric != "edp_pj_ns" else Unit(1, "")
+
+
+def metric_text(value: float, metric: str) -> str:
+    """A value of a metric with its unit; of accuracy to a tenth of a per cent."""
+    if metric == "accuracy":
+        return f"{100 * value:.1f} %"
+    unit = metric_unit(metric, [value])
+    whole = unit.label == "" and float(value).is_integer()
+    return f"{value:,.0f}" if whole else f"{digits(value / unit.factor)} {unit.label}".strip()
 
 
 def more(larger: float, smaller: float, what: str) -> str:

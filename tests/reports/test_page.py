@@ -8,8 +8,8 @@ import pytest
 
 from designs.errors import InputError
 from designs.objectives import parse_constraint
+from reports import families
 from reports.page import write_report
-from reports.section import notes
 from reports.study import studies
 from tests.reports import toy
 
@@ -215,10 +215,14 @@ def test_a_remark_is_at_the_top_and_units_stay_with_their_numbers(tmp_path, no_p
 
 
 def test_the_note_on_widths_knows_whether_accuracy_is_known():
+    notes = families.of("tensor", "notes")
     rows = [{**row, "point": {**row["point"], "acc_bits": 16 + 16 * (i % 2)}} for i, row in enumerate(toy.rows())]
     assert any("Accuracy is not known" in note for note in notes(studies(rows)[0]))
     known = [{**row, "accuracy": 0.9 + 0.08 * (i % 2)} for i, row in enumerate(rows)]
+    (note,) = [note for note in notes(studies(known, objectives=["latency_ns"])[0]) if "acc_bits" in note]
+    assert note.endswith("it is not among the objectives of the front.")
     (note,) = [note for note in notes(studies(known)[0]) if "acc_bits" in note]
+    assert note.endswith("it is one of the objectives of the front.")
     assert "is 90.0 % to 98.0 % over the points compared" in note
 
 
