@@ -266,6 +266,8 @@ def test_reproduce(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypat
     assert code == 0 and "A carry is <lost>." in out and "+50.0 %" in out
     code, _, error = run(capsys, "reproduce", "addin")
     assert code == 2 and "(did you mean 'adding'?)" in error
+    code, _, error = run(capsys, "reproduce", "adding", "--place")
+    assert code == 2 and "--place: wanted a reproduction that makes circuits, got adding" in error
 
 
 def test_trace_makes_a_workload_of_a_circuit(capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,6 +91,14 @@ def _train_rinc(design: Design, data: DataSet, progress: Progress | None) -> Cla
 
 def _train_boosted(design: Design, data: DataSet, progress: Progress | None) -> Classifier:
     begin = time.perf_counter()
+    structure = boosted_structure(design, data, progress)
+    seconds = time.perf_counter() - begin
+    facts = {"train_seconds": seconds, "accuracy": _accuracy(structure.scores(data.features_test), data.labels_test)}
+    return build_classifier(structure, data, design.output, facts)
+
+
+def boosted_structure(design: Design, data: DataSet, progress: Progress | None = None) -> BoostedStructure:
+    """The trees of a `boosted` design, trained here and now; those of fewer trees a class are their beginnings."""
     encoding = thermometer(data, design.thresholds)
     features, labels, _ = training_samples(data, design.training_seed)
     trees = train_boosted(
@@ -103,10 +111,7 @@ def _train_boosted(design: Design, data: DataSet, progress: Progress | None) -> 
         vote_bits=design.score_bits,
         progress=_stage(progress, "trees"),
     )
-    seconds = time.perf_counter() - begin
-    structure = BoostedStructure(encoding=encoding, trees=trees, vote_bits=design.score_bits)
-    facts = {"train_seconds": seconds, "accuracy": _accuracy(structure.scores(data.features_test), data.labels_test)}
-    return build_classifier(structure, data, design.output, facts)
+    return BoostedStructure(encoding=encoding, trees=trees, vote_bits=design.score_bits)
 
 
 def training_samples(data: DataSet, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

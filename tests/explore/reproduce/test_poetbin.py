@@ -44,7 +44,7 @@ def test_a_small_shape_by_hand() -> None:
 
 def test_every_member_of_a_vote_has_a_say() -> None:
     netlist = stand_in(MNIST, n_samples=1, toggle_rate=0.5).netlist
-    votes = np.flatnonzero(netlist.roles == ROLES.index("mat"))
+    votes = np.flatnonzero(netlist.roles == ROLES.index("mat")).tolist()
     for lut in votes:
         table = truth_tables.from_entries(netlist.table_of(lut))
         n = len(netlist.inputs_of(lut))
