@@ -57,7 +57,7 @@ _FPGA_COUNTS: dict[str, dict[str, Mapping[str, float]]] = {
 }
 
 # Inputs of a LUT, and what makes a $lut the family's cell.
-_LUT_INPUTS: dict[str, int] = {"lut4": 4, "lut6": 6, "xilinx": 6, "ecp5": 4, "ice40": 4}
+LUT_INPUTS: dict[str, int] = {"lut4": 4, "lut6": 6, "xilinx": 6, "ecp5": 4, "ice40": 4}
 _LUT_CELLS = {
     "xilinx": "techmap -D LUT_WIDTH=6 -map +/xilinx/lut_map.v t:$lut",
     "ecp5": "techmap -D ECP5 -map lut4_cells.v t:$lut",
@@ -239,7 +239,7 @@ def synthesize_in(
 
 def _script(top: str, *, target: Target, liberty: bool, flatten: bool, has_tables: bool) -> str:
     switches = {"top": top, "flatten": "-flatten" if flatten else "", "noflatten": "" if flatten else "-noflatten"}
-    lut_inputs = _LUT_INPUTS.get(target)
+    lut_inputs = LUT_INPUTS.get(target)
     tables = ""
     if has_tables:
         tables = _TABLES.format(top=top, wide=f"t:$lut r:WIDTH>{lut_inputs} %i" if lut_inputs else "t:$lut")
