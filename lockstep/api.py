@@ -507,8 +507,7 @@ def _with_details(
     for study in studies(rows, constraints, objectives):
         points = {key_of(point.row): point.row for point in named_points(study)}
         layers = store.get(sorted(points), layers=True)
-        for key, row in points.items():
-            named[key] = {"layers": layers[key]["layers"]} if key in layers else {}
+        named |= {key: {"layers": layers[key]["layers"]} if key in layers else {} for key in points}
         if (own := _of_family(study.family, "details")) is not None:
             for key, details in zip(points, own.details(list(points.values())), strict=True):
                 named[key]["details"] = details

@@ -42,10 +42,10 @@ def write_report(
 
     `rows` are result rows (failed ones included, any order, none at all is fine). `command` is the command line that
     made them. Points that break one of `constraints` are drawn, but on no front. `objectives` are the metrics of the
-    front; without them, latency, area and energy, and accuracy where points differ in it. `remark` is a sentence for the
-    top of the page, such as what was left out. The same arguments give the same
-    bytes. Everything is written beside `out_dir` first and moved at the end, the page last, so that a page is always
-    whole and never newer than its figures. InputError where `out_dir` is a file.
+    front; without them, latency, area and energy, and accuracy where points differ in it. `remark` is a sentence for
+    the top of the page, such as what was left out. The same arguments give the same bytes.
+    Everything is written beside `out_dir` first and moved at the end, the page last, so that a page is always whole
+    and never newer than its figures. InputError where `out_dir` is a file.
     """
     out = Path(out_dir)
     if out.exists() and not out.is_dir():

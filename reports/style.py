@@ -17,6 +17,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, Formatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.transforms import Bbox
 
 from reports.units import plain
 
@@ -205,6 +206,53 @@ def badge_points(figure: Figure, axes: Axes, xs: Sequence[float], ys: Sequence[f
             arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2},
             zorder=6,
         )
+
+
+def name_groups(
+    figure: Figure,
+    axes: Axes,
+    groups: Sequence[tuple[str, Sequence[tuple[float, float]]]],
+    others: Sequence[tuple[float, float]],
+    *,
+    colour: str,
+) -> None:
+    """A name beside one point of each group, where it lies inside the axes and on as little else as possible.
+
+    `others` are further points to keep clear of. Call it last: texts that stand already are kept clear of too.
+    """
+    figure.draw_without_rendering()
+    scale = figure.dpi / 72
+    box = axes.get_window_extent()
+    taken = [text.get_window_extent() for text in axes.texts]
+
+    def place(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+        return [tuple(axes.transData.transform(point)) for point in points]
+
+    spots = place([*others, *(point for _, points in groups for point in points)])
+    for name, points in groups:
+        text = axes.annotate(name, points[0], xytext=(0, 0), textcoords="offset points", color=colour,
+                             size=FONT_POINTS - 1, ha="left", va="center", zorder=6)  # fmt: skip
+        size = text.get_window_extent()
+        found: list[tuple[float, int, tuple[float, float], tuple[float, float], Bbox]] = []
+        for point, spot in zip(points, place(points), strict=True):
+            for dx, dy in _name_offsets(size.width / scale, size.height / scale):
+                middle = spot[1] + dy * scale - size.height / 2
+                at = size.translated(spot[0] + dx * scale - size.x0, middle - size.y0)
+                outside = at.x0 < box.x0 or at.x1 > box.x1 + 4 or at.y0 < box.y0 or at.y1 > box.y1 + 4
+                hits = sum(at.overlaps(other) for other in taken)
+                grown = at.padded(1.5 * scale)
+                covers = sum(grown.contains(*other) for other in spots)
+                found.append((1000 * outside + 100 * hits + covers, len(found), point, (dx, dy), at))
+        _, _, text.xy, offset, at = min(found, key=lambda one: one[:2])
+        text.set_position(offset)
+        taken.append(at)
+
+
+def _name_offsets(width: float, height: float) -> list[tuple[float, float]]:
+    """Where the left end and the middle of a name may lie from its point, the best first."""
+    near = [(5.0, 0.0), (-width - 5, 0.0), (-width / 2, height), (-width / 2, -height), (5, height * 0.8)]
+    near += [(5, -height * 0.8), (-width - 5, height * 0.8), (-width - 5, -height * 0.8)]
+    return near + [(-width / 2, 2 * height), (-width / 2, -2 * height), (12, 1.6 * height), (12, -1.6 * height)]
 
 
 def settle(figure: Figure) -> None:

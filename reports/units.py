@@ -20,6 +20,7 @@ _LADDERS: dict[str, tuple[Unit, ...]] = {
     "ns": (Unit(1, "ns"), Unit(1e3, "µs"), Unit(1e6, "ms"), Unit(1e9, "s")),
     "um2": (Unit(1, "µm²"), Unit(1e6, "mm²")),
     "pj": (Unit(1, "pJ"), Unit(1e3, "nJ"), Unit(1e6, "µJ"), Unit(1e9, "mJ"), Unit(1e12, "J")),
+    "per_s": (Unit(1, "/s"), Unit(1e3, "k/s"), Unit(1e6, "M/s"), Unit(1e9, "G/s")),
     "bytes": (Unit(1, "B"), Unit(1024, "KiB"), Unit(1024**2, "MiB"), Unit(1024**3, "GiB")),
 }
 _FULL_NAMES = {"luts": "LUTs", "lut_levels": "LUT levels", "edp_pj_ns": "energy × delay", "roofline_cycles": "bound"}
@@ -97,7 +98,7 @@ def metric_unit(metric: str, values: Iterable[float]) -> Unit:
     """The unit to show some values of a metric in; without a label where it counts something."""
     if metric in ("accuracy", "utilization"):
         return Unit(0.01, "%")
-    stored = metric.rsplit("_", 1)[-1]
+    stored = "per_s" if metric.endswith("_per_s") else metric.rsplit("_", 1)[-1]
     return unit_for(values, stored) if stored in _LADDERS and metric != "edp_pj_ns" else Unit(1, "")
 
 

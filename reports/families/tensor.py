@@ -105,14 +105,14 @@ def explanations(nodes: Sequence[int]) -> list[Markup]:
         ),
         Markup(
             f"<b>Area</b> is the inventory of parts times the technology tables{generic.at_nodes(nodes)}; "
-            "<b>energy</b> is counted activity times the tables, plus leakage over the latency. Energy includes transfers "
-            "to and from DRAM, which is outside the chip and has no area here. Wires between macros, clock tree and pads are not "
-            "priced."
+            "<b>energy</b> is counted activity times the tables, plus leakage over the latency. Energy includes "
+            "transfers to and from DRAM, which is outside the chip and has no area here. Wires between macros, clock "
+            "tree and pads are not priced."
         ),
         Markup(
             "<b>Gates</b>: how many of them a part takes is fitted to synthesis of the tensor machine's RTL with "
-            f"yosys. Area model: median error {100 * errors.median:.1f} %, worst {100 * errors.worst:.1f} % of the logic on "
-            f"{errors.n_points} held-out points; memories are macros, bit for bit those of the RTL."
+            f"yosys. Area model: median error {100 * errors.median:.1f} %, worst {100 * errors.worst:.1f} % of the "
+            f"logic on {errors.n_points} held-out points; memories are macros, bit for bit those of the RTL."
         ),
         generic.KNEE,
     ]

@@ -92,7 +92,7 @@ def draw(data: ImportanceData) -> Figure:
     axes.xaxis.grid(True)
     style.categories(axes, "y", data.axes)
     axes.spines["left"].set_visible(False)
-    itself = "; of accuracy: itself" if "accuracy" in data.explained else ""
-    axes.set_xlabel(f"Variance of the logarithm{itself} explained by the axis alone (%)")
+    what = "Variance (of logarithms, accuracy's own)" if "accuracy" in data.explained else "Variance of the logarithm"
+    axes.set_xlabel(f"{what} explained by the axis alone (%)")
     style.legend(figure, axes)
     return figure
