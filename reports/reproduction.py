@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -91,14 +92,10 @@ def _figure(row: Mapping[str, Any], name: str, style: str) -> Cell:
     mean, spread = row[name], row[f"{name}_sd"]
     if mean is None:
         return Cell("-", -1.0)
-    text = _styled(mean, style)
-    return Cell(text if spread is None else f"{text} +- {_styled(spread, style)}", mean)
-
-
-def _styled(value: float, style: str) -> str:
-    if style == "percent":
-        return f"{100 * value:.1f}"
-    return f"{value:,.0f}" if style == "count" or value >= 100 else f"{value:.3g}"
+    scale = 100 if style == "percent" else 1
+    n_decimals = {"percent": 1, "count": 0}.get(style, max(0, 2 - math.floor(math.log10(abs(mean) or 1))))
+    text = " +- ".join(f"{scale * value:,.{n_decimals}f}" for value in (mean, spread) if value is not None)
+    return Cell(text, mean)
 
 
 def _cells(row: Mapping[str, Any]) -> list[Cell]:

@@ -48,7 +48,7 @@ def test_others_have_known_columns_and_origins() -> None:
 def test_trees_of_scikit_learn_are_measured_and_kept(data: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = iter((10, 20))
     monkeypatch.setattr(digits_lut, "_synthesized", lambda *of: next(counts))
-    one = digits_lut._Trees(name="stumps", kind="GradientBoostingClassifier", parameters={"n_estimators": 2})
+    one = digits_lut._Trees(name="stumps", kind="GradientBoostingClassifier", score_bits=6, parameters={"n_estimators": 2})
     workloads = [classification_of(data)] * 2
     row = digits_lut._of_trees(one, workloads, lambda what, n_done, n_all: None)
     assert row.figures["yosys_luts"].mean == 15 and row.figures["luts"].sd == 0
