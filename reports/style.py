@@ -218,41 +218,52 @@ def name_groups(
 ) -> None:
     """A name beside one point of each group, where it lies inside the axes and on as little else as possible.
 
-    `others` are further points to keep clear of. Call it last: texts that stand already are kept clear of too.
+    A name that has to stand off has a thin line to its point. `others` are further points to keep clear of. Call it
+    last: texts that stand already are kept clear of too.
     """
     figure.draw_without_rendering()
     scale = figure.dpi / 72
     box = axes.get_window_extent()
     taken = [text.get_window_extent() for text in axes.texts]
 
-    def place(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    def on_paper(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         return [tuple(axes.transData.transform(point)) for point in points]
 
-    spots = place([*others, *(point for _, points in groups for point in points)])
+    spots = on_paper([*others, *(point for _, points in groups for point in points)])
     for name, points in groups:
-        text = axes.annotate(name, points[0], xytext=(0, 0), textcoords="offset points", color=colour,
-                             size=FONT_POINTS - 1, ha="left", va="center", zorder=6)  # fmt: skip
+        text = axes.annotate(
+            name, points[0], xytext=(0, 0), textcoords="offset points", color=colour, size=FONT_POINTS - 1.5,
+            ha="left", va="center", zorder=6,
+        )  # fmt: skip
         size = text.get_window_extent()
-        found: list[tuple[float, int, tuple[float, float], tuple[float, float], Bbox]] = []
-        for point, spot in zip(points, place(points), strict=True):
-            for dx, dy in _name_offsets(size.width / scale, size.height / scale):
-                middle = spot[1] + dy * scale - size.height / 2
-                at = size.translated(spot[0] + dx * scale - size.x0, middle - size.y0)
-                outside = at.x0 < box.x0 or at.x1 > box.x1 + 4 or at.y0 < box.y0 or at.y1 > box.y1 + 4
+        best: tuple[float, tuple[float, float], tuple[float, float], bool, Bbox] | None = None
+        for point, spot in zip(points, on_paper(points), strict=True):
+            for dx, dy, is_far in _name_offsets(size.width / scale, size.height / scale):
+                at = Bbox.from_bounds(
+                    spot[0] + dx * scale, spot[1] + dy * scale - size.height / 2, size.width, size.height
+                )
+                outside = at.x0 < box.x0 or at.x1 > box.x1 + 8 or at.y0 < box.y0 or at.y1 > box.y1 + 4
                 hits = sum(at.overlaps(other) for other in taken)
-                grown = at.padded(1.5 * scale)
-                covers = sum(grown.contains(*other) for other in spots)
-                found.append((1000 * outside + 100 * hits + covers, len(found), point, (dx, dy), at))
-        _, _, text.xy, offset, at = min(found, key=lambda one: one[:2])
+                covered = sum(at.padded(1.5 * scale).contains(*other) for other in spots)
+                penalty = 1000.0 * outside + 100 * hits + 4 * covered + 3 * is_far + abs(dy) / 100
+                if best is None or penalty < best[0]:
+                    best = (penalty, point, (dx, dy), is_far, at)
+        assert best is not None  # a group has points
+        _, text.xy, offset, is_far, at = best
         text.set_position(offset)
         taken.append(at)
+        if is_far:
+            end = axes.transData.inverted().transform((min(max(on_paper([text.xy])[0][0], at.x0), at.x1),
+                                                       at.y0 if offset[1] > 0 else at.y1))  # fmt: skip
+            axes.plot([text.xy[0], end[0]], [text.xy[1], end[1]], color=colour, linewidth=0.5, zorder=3)
 
 
-def _name_offsets(width: float, height: float) -> list[tuple[float, float]]:
-    """Where the left end and the middle of a name may lie from its point, the best first."""
+def _name_offsets(width: float, height: float) -> list[tuple[float, float, bool]]:
+    """Where the left end and the middle of a name may lie from its point, and whether that is far from it."""
     near = [(5.0, 0.0), (-width - 5, 0.0), (-width / 2, height), (-width / 2, -height), (5, height * 0.8)]
     near += [(5, -height * 0.8), (-width - 5, height * 0.8), (-width - 5, -height * 0.8)]
-    return near + [(-width / 2, 2 * height), (-width / 2, -2 * height), (12, 1.6 * height), (12, -1.6 * height)]
+    far = [(share * width, lines * height) for lines in (2, -2, 3, -3, 4, -4) for share in (-0.5, 0.0, -1.0)]
+    return [(x, y, False) for x, y in near] + [(x, y, True) for x, y in far]
 
 
 def settle(figure: Figure) -> None:

@@ -27,7 +27,7 @@ PRICES = ("dram", "fabric", "float", "logic", "scaling", "sram")  # the perceptr
 FIGURES = (*generic.FIGURES, "accuracy_luts", "energy_beside", "waterfall")
 
 _COMPARED = ("smallest", "knee", "least energy × delay", "most accurate", "only point")
-_FORMULA_ROLES = ("tree", "mat", "score")
+_FORMULA = {"tree": "Trees", "mat": "MATs", "score": "Score tables"}
 _ADDED = {"encoder": "Encoder", "sum": "Sums", "argmax": "Argmax", "logic": "Logic"}
 
 
@@ -106,9 +106,10 @@ def lut_steps(row: Row, circuit: Mapping[str, Any]) -> list[Step]:
     if formula is None:
         steps = [Step("Circuit as it was read", n_built, True)]
     else:
-        n_core = sum(built.get(role, 0) for role in _FORMULA_ROLES)
+        n_core = sum(built.get(role, 0) for role in _FORMULA)
         steps = [
-            Step("Trees, MATs, scores by formula", sum(formula.values()), True),
+            *(Step(f"{name}, by formula", formula.get(role, 0)) for role, name in _FORMULA.items()),
+            Step("Core, by formula", sum(formula.values()), True),
             Step("Repeated, constant, overruled", n_core - sum(formula.values())),
             *(Step(name, built.get(role, 0)) for role, name in _ADDED.items()),
             Step("Classifier as built", n_built, True),

@@ -17,12 +17,12 @@ from reports.units import listing
 
 MARKERS = {"measured": "s", "primary": "D", "survey": "o", "recalled": "^"}
 _MEANINGS = {
-    "measured": "others, measured here",
-    "primary": "others, from their README",
-    "survey": "others, from a survey",
-    "recalled": "others, recalled: not to be cited",
+    "measured": "measured",
+    "primary": "README",
+    "survey": "survey",
+    "recalled": "recalled",
 }
-_MOST_COMPARED = 3
+_MOST_COMPARED = 2
 _SAME_PERCENT = 1e-6  # two shares of the same samples are equal or differ by more
 
 
@@ -86,13 +86,12 @@ def draw(data: AnchoredData) -> Figure:
     style.scale_axis(axes, "x", [x for x, _ in ours + others])
     style.scale_axis(axes, "y", [y for _, y in ours + others])
     pareto.draw_points(axes, plane)
-    axes.scatter([], [], s=14, color=style.BLUE, linewidths=0, label="front of this study")
+    axes.scatter([], [], s=14, color=style.BLUE, linewidths=0, label="this study's front")
     for network in data.networks:
         _draw_network(axes, network)
-    for certainty in dict.fromkeys(network.certainty for network in data.networks):
-        axes.scatter(
-            [], [], s=22, color=style.VERMILLION, marker=MARKERS[certainty], linewidths=0, label=_MEANINGS[certainty]
-        )
+    for index, certainty in enumerate(dict.fromkeys(network.certainty for network in data.networks)):
+        label = _MEANINGS[certainty] if index else f"others: {_MEANINGS[certainty]}"
+        axes.scatter([], [], s=22, color=style.VERMILLION, marker=MARKERS[certainty], linewidths=0, label=label)
     pareto.name_axes(axes, plane)
     if data.networks:
         style.legend(figure, axes)

@@ -92,7 +92,8 @@ def draw(data: ImportanceData) -> Figure:
     axes.xaxis.grid(True)
     style.categories(axes, "y", data.axes)
     axes.spines["left"].set_visible(False)
-    what = "Variance (of logarithms, accuracy's own)" if "accuracy" in data.explained else "Variance of the logarithm"
-    axes.set_xlabel(f"{what} explained by the axis alone (%)")
+    own = "Variance explained (logarithms; accuracy: itself) (%)"
+    logs = "Variance of the logarithm explained by the axis alone (%)"
+    axes.set_xlabel(own if "accuracy" in data.explained else logs)
     style.legend(figure, axes)
     return figure

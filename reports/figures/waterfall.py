@@ -20,7 +20,7 @@ class Step(NamedTuple):
 
 
 class WaterfallData(NamedTuple):
-    """Steps in order, the first and the last a total, each total what the steps before it add up to."""
+    """Steps in order, the last a total; each total is what the steps before it add up to."""
 
     letter: str
     unit: str
@@ -41,11 +41,13 @@ def waterfall_data(letter: str, unit: str, steps: Sequence[Step]) -> WaterfallDa
 
 def takeaway(data: WaterfallData) -> str:
     """First and last total, and the largest changes either way."""
-    first, last = data.steps[0], data.steps[-1]
-    changes = sorted((step for step in data.steps if not step.is_total), key=lambda step: -abs(step.n))
+    start = next(index for index, step in enumerate(data.steps) if step.is_total)
+    first, last = data.steps[start], data.steps[-1]
+    changes = sorted((step for step in data.steps[start:] if not step.is_total), key=lambda step: -abs(step.n))
     said = [f"{step.name.lower()} {step.n:+,}".replace("-", "\u2212") for step in changes[:3]]
     largest = f" Most change: {listing(said)}." if said else ""
-    return f"In {data.letter}, {first.n:,} {data.unit} become {last.n:,}.{largest}"
+    name = first.name[0].lower() + first.name[1:]
+    return f"In {data.letter}, {first.n:,} {data.unit} ({name}) become {last.n:,}.{largest}"
 
 
 def draw(data: WaterfallData) -> Figure:
