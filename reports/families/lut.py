@@ -65,7 +65,7 @@ def _missing(chosen: Sequence[Chosen], otherwise: str) -> str:
 
 
 def _energy(chosen: Sequence[Chosen]) -> energy_beside.EnergyData | None:
-    """Ours, then the perceptrons as the first named point has them: designs of one study differ little in these."""
+    """Ours, then the perceptrons that stand beside the most accurate point, or beside another where it has none."""
     roles = by_role(chosen)
     named: dict[str, tuple[Chosen, str]] = {}
     for role in _COMPARED:
@@ -78,13 +78,13 @@ def _energy(chosen: Sequence[Chosen]) -> energy_beside.EnergyData | None:
         )
         for point, role in sorted(named.values(), key=lambda pair: pair[0].row["energy_pj"])
     ]  # fmt: skip
-    shown = roles.get("most accurate") or primary(chosen)
+    beside = [point for point in (roles.get("most accurate"), *chosen) if _details(point).get("baselines")]
     others = [
         Machine(
             f"{baseline['name']}, weights in {baseline['weights'].upper()}", baseline["accuracy"],
             energy_beside.parts_of(baseline["energy_breakdown_pj"], ["weights"]), False,
         )
-        for baseline in _details(shown).get("baselines", ())
+        for baseline in (_details(beside[0])["baselines"] if beside else ())
     ]  # fmt: skip
     others.sort(key=lambda machine: machine.total_pj)
     n_samples = max((int(point.row.get("n_inferences") or 1) for point in chosen), default=1)
