@@ -53,32 +53,32 @@ class CaseResult:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkResult:
-    """A whole network on one machine."""
+    """A whole network or circuit on one machine."""
 
     workload: str
-    n_images: int
-    n_layers: int
-    labels: tuple[int, ...]  # what the RTL answers: index of the largest output
-    expected_labels: tuple[int, ...]  # what the interpreter answers
-    true_labels: tuple[int, ...] | None  # where the images have labels
-    n_overflows: int
-    simulated_cycles: int
+    n_samples: int  # images, or what else is answered one by one
+    n_cases: int  # samples x layers, or x runs: as many were compared
+    labels: tuple[int, ...] | None  # what the RTL answers, sample by sample; None where answers are not classes
+    expected_labels: tuple[int, ...] | None  # what the interpreter answers
+    true_labels: tuple[int, ...] | None  # where the samples have labels
+    n_overflows: int | None  # of accumulators; None where the family has none
+    simulated_cycles: int  # of all cases
     rtl_cycles: int
     differences: tuple[Difference, ...] = ()
 
     @property
     def accuracy(self) -> float | None:
-        """Share of images that the RTL labels right."""
+        """Share of samples that the RTL labels right."""
         return _share_equal(self.labels, self.true_labels)
 
     @property
     def interpreter_accuracy(self) -> float | None:
-        """Share of images that the interpreter labels right."""
+        """Share of samples that the interpreter labels right."""
         return _share_equal(self.expected_labels, self.true_labels)
 
 
-def _share_equal(labels: tuple[int, ...], truth: tuple[int, ...] | None) -> float | None:
-    if truth is None:
+def _share_equal(labels: tuple[int, ...] | None, truth: tuple[int, ...] | None) -> float | None:
+    if labels is None or truth is None:
         return None
     return sum(label == true for label, true in zip(labels, truth, strict=True)) / len(labels)
 
@@ -155,11 +155,11 @@ def _start_worker() -> None:
 def verify_network(
     space: Space, workload: Workload, n_images: int, *, simulator: str | None = None, progress: Progress | None = None
 ) -> NetworkResult:
-    """Run `workload` whole on the RTL of the space's first point.
+    """Run `workload` whole on the RTL of the space's first point, on its first `n_images` samples.
 
     InputError where it does not fit the machine, or is of a kind that the family does not run.
 
-    `progress` is told (images since the last call, images in all).
+    `progress` is told (samples since the last call, samples in all).
     """
     family = _family(space.family)
     expect_kind(workload, simulator_of(space.family).RUNS, space.family)

@@ -157,9 +157,9 @@ def verify(
     space: SpaceArgument,
     workload: Annotated[
         str | None,
-        typer.Option("--workload", "-w", help="Run this traced network whole, on one point, instead of random layers."),
+        typer.Option("--workload", "-w", help="Run this whole, on one point, instead of random cases."),
     ] = None,
-    images: Annotated[int, typer.Option(min=1, help="Images for --workload.")] = 3,
+    images: Annotated[int, typer.Option(min=1, help="Images, or other samples, for --workload.")] = 3,
     points: Annotated[int, typer.Option(min=1, help="Random design points.")] = 10,
     seed: Annotated[int, typer.Option(help="Chooses points, layers and numbers; the same seed, the same cases.")] = 0,
     set_: SetOption = None,
@@ -170,7 +170,7 @@ def verify(
     workers: WorkersOption = None,
     json_: JsonOption = False,
 ) -> None:
-    """Run random points and layers in simulator, interpreter and RTL; any difference exits with 1."""
+    """Run random cases on random points in simulator, interpreter and RTL; any difference exits with 1."""
     from explore.progress import progress_for
     from lockstep import api, show
 

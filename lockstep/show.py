@@ -102,7 +102,7 @@ def verification(found: Verification) -> str:
             f"RTL {one['rtl']}, first at {one['where']}"
         )
     lines.append(
-        f"{len(found.results)} layers on {found.n_points} points, {found.rtl_cycles:,} RTL cycles: "
+        f"{len(found.results)} cases on {found.n_points} points, {found.rtl_cycles:,} RTL cycles: "
         f"{len(found.differences) or 'no'} differences in outputs, cycles and activity"
     )
     return "\n".join(lines)
@@ -112,8 +112,8 @@ def network_document(found: NetworkResult) -> dict[str, Any]:
     """The JSON document of `lockstep verify --workload`."""
     return {
         "workload": found.workload,
-        "images": found.n_images,
-        "cases": found.n_images * found.n_layers,
+        "samples": found.n_samples,
+        "cases": found.n_cases,
         "accuracy": found.accuracy,
         "interpreter_accuracy": found.interpreter_accuracy,
         "overflows": found.n_overflows,
@@ -130,10 +130,10 @@ def network_verification(found: NetworkResult) -> str:
         lines.append(
             f"labels: {found.accuracy:.2%} right on the RTL, {found.interpreter_accuracy:.2%} in the interpreter"
         )
+    overflows = "" if found.n_overflows is None else f", {found.n_overflows:,} overflows"
     lines.append(
-        f"{found.workload}: {found.n_images} images x {found.n_layers} layers, {found.rtl_cycles:,} RTL cycles "
-        f"({found.simulated_cycles:,} simulated), {found.n_overflows:,} overflows: "
-        f"{len(found.differences) or 'no'} differences in outputs, cycles and overflows"
+        f"{found.workload}: {found.n_samples:,} samples, {found.n_cases:,} cases, {found.rtl_cycles:,} RTL cycles "
+        f"({found.simulated_cycles:,} simulated){overflows}: {len(found.differences) or 'no'} differences"
     )
     return "\n".join(lines)
 

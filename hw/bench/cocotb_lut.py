@@ -110,9 +110,9 @@ class _Copy:
         self.values: list[int] = []
         pipeline = getattr(dut, f"copy_{number}")
         banks = [getattr(pipeline, f"bank_{bank}") for bank in range(len(arguments["n_bits"]))]
-        self._stages = [
-            _Meter(getattr(pipeline, f"stage_{stage}").luts.values if n_luts else None, n_luts)
-            for stage, n_luts in enumerate(arguments["n_luts"], 1)
+        self._levels = [
+            _Meter(getattr(pipeline, f"level_{level}").values, n_luts)
+            for level, n_luts in enumerate(arguments["n_luts"], 1)
         ]
         self._banks = [
             _Meter(bank.data if n_bits else None, n_bits, from_zeros=True)
@@ -127,7 +127,7 @@ class _Copy:
 
     @property
     def lut_toggles(self) -> np.ndarray:
-        return np.concatenate([meter.toggles for meter in self._stages])
+        return np.concatenate([np.zeros(0, np.int64), *(meter.toggles for meter in self._levels)])
 
     @property
     def register_toggles(self) -> int:
@@ -161,14 +161,14 @@ class _Copy:
                 raise AssertionError(f"cycle {cycle}: an answer more than the {self.n_samples} samples")
             self.answer_cycles.append(cycle)
             self.values.append(int(self.answers.payload.value))
-        for meter in self._stages:
+        for meter in self._levels:
             meter.see()
         for meter in self._banks:
             meter.see()
         self.register_loads += sum(n_bits for load, n_bits in self._loads if load.value == 1)
 
     def finish(self) -> None:
-        for meter in (*self._stages, *self._banks):
+        for meter in (*self._levels, *self._banks):
             meter.count()
 
 

@@ -12,7 +12,6 @@ import numpy as np
 from designs.families.lut import Design
 from hw.bench.simulator import SimulatorName, run_bench
 from hw.families.lut import LutMachine
-from hw.parts.lut_stage import luts_of_stage
 from hw.verilog import emit_verilog
 from workloads.mapping.lut import Circuit
 from workloads.netlist import ROLES
@@ -78,7 +77,7 @@ def run_samples(
         arguments={
             "copies": design.copies,
             "latency_cycles": circuit.latency_cycles,
-            "n_luts": [len(luts_of_stage(circuit, stage)) for stage in range(1, circuit.n_stages + 1)],
+            "n_luts": np.bincount(circuit.levels, minlength=1)[1:].tolist(),
             "n_bits": [len(bank) for bank in circuit.banks],
             "jobs": jobs,
         },
@@ -92,8 +91,8 @@ def _samples_run(circuit: Circuit, run: dict[str, Any], file: Path) -> SamplesRu
     n_outputs = circuit.netlist.n_outputs
     with np.load(file) as arrays:
         answers, accept, answer = arrays["answers"], arrays["accept_cycles"], arrays["answer_cycles"]
-        toggles = arrays["lut_toggles"]  # stage after stage
-    order = np.concatenate([luts_of_stage(circuit, stage) for stage in range(1, circuit.n_stages + 1)])
+        toggles = arrays["lut_toggles"]  # level after level, in each by number
+    order = np.argsort(circuit.levels, kind="stable")
     of_role = np.bincount(circuit.netlist.roles[order], weights=toggles, minlength=len(ROLES)).astype(int)
     return SamplesRun(
         outputs=np.unpackbits(answers, axis=1, count=n_outputs, bitorder="little"),

@@ -1,15 +1,16 @@
-"""One copy of a LUT machine: stages of LUTs with banks between them."""
+"""One copy of a LUT machine: levels of LUTs with banks of registers between its stages."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-from amaranth.hdl import Module, unsigned
+import numpy as np
+from amaranth.hdl import Module, Value, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.parts.lut_bank import LutBank
-from hw.parts.lut_stage import LutStage, LutWires
+from hw.parts.lut_level import LutLevel, LutWires, vectors_of
 from workloads.mapping.lut import Circuit
 
 
@@ -20,7 +21,8 @@ class LutPipeline(wiring.Component):
     stalls. Initiation interval: 1 cycle. Backpressure: each of the n_stages + 1 banks holds one sample, so `samples` is
     ready until all are full and the answer is not taken; a bubble closes as soon as something waits behind it.
 
-    Submodules: `bank_0` to `bank_<n_stages>`, and `stage_1` to `stage_<n_stages>` of LUTs between them.
+    Submodules: `bank_0` to `bank_<n_stages>`, `level_1` to `level_<n_levels>` of LUTs between them, and the wires
+    `into_bank_0` to `into_bank_<n_stages>` and `into_answers`.
     """
 
     def __init__(self, circuit: Circuit) -> None:
@@ -35,23 +37,30 @@ class LutPipeline(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         circuit = self._circuit
-        m.submodules.inputs = source = LutWires(circuit.netlist.n_inputs, circuit.banks[0].tolist())
-        m.d.comb += source.signals.eq(self.samples.payload)
+        held: dict[str, Value] = {"bank": self.samples.payload}  # as vectors_of
         banks = []
-        for number, signals in enumerate(circuit.banks):
-            m.submodules[f"bank_{number}"] = bank = LutBank(len(signals))
-            sink: LutStage | LutWires
-            if number < circuit.n_stages:
-                m.submodules[f"stage_{number + 1}"] = sink = LutStage(circuit, number + 1)
-            else:
-                m.submodules.outputs = sink = LutWires(len(signals), _places(circuit))
+        for stage, signals in enumerate(circuit.banks):
+            self._add_levels(m, stage, held)
+            m.submodules[f"bank_{stage}"] = bank = LutBank(len(signals))
             if bank.n_bits:  # none where all outputs are constants
-                m.d.comb += [bank.data_before.eq(source.result), sink.signals.eq(bank.data)]
+                m.submodules[f"into_bank_{stage}"] = wires = LutWires(vectors_of(circuit, stage), signals.tolist())
+                _connect(m, wires, held)
+                m.d.comb += bank.data_before.eq(wires.picked)
+                held = {"bank": bank.data}
             banks.append(bank)
-            source = sink
-        m.d.comb += self.answers.payload.eq(source.result)
+        outputs = circuit.netlist.outputs.tolist()
+        m.submodules.into_answers = wires = LutWires(vectors_of(circuit, circuit.n_stages + 1), outputs)
+        _connect(m, wires, held)
+        m.d.comb += self.answers.payload.eq(wires.picked)
         self._chain(m, banks)
         return m
+
+    def _add_levels(self, m: Module, stage: int, held: dict[str, Value]) -> None:
+        """The levels of a stage, which read the bank before it and one another; adds their values to `held`."""
+        for level in np.unique(self._circuit.levels[self._circuit.stages == stage]).tolist():
+            m.submodules[f"level_{level}"] = luts = LutLevel(self._circuit, level)
+            _connect(m, luts, held)
+            held[f"values_{level}"] = luts.values
 
     def _chain(self, m: Module, banks: list[LutBank]) -> None:
         """Valid flags run from samples to answers, room runs the other way."""
@@ -65,7 +74,5 @@ class LutPipeline(wiring.Component):
             m.d.comb += [after.valid_before.eq(before.valid), before.room_after.eq(after.room)]
 
 
-def _places(circuit: Circuit) -> list[int]:
-    """Where the last bank holds each output; constants as they are."""
-    place = {int(signal): number for number, signal in enumerate(circuit.banks[-1])}
-    return [place.get(signal, signal) for signal in circuit.netlist.outputs.tolist()]
+def _connect(m: Module, part: LutLevel | LutWires, held: dict[str, Value]) -> None:
+    m.d.comb += [getattr(part, name).eq(held[name]) for name in part.reads]

@@ -9,14 +9,18 @@ import numpy as np
 import pytest
 
 from designs.families.lut import Design
+from explore.families.lut import verify_network
 from explore.families.lut.cases import Traffic, differences, random_classifier, random_stalls, verify_point
 from hw.bench.lut import Stimulus, lut_verilog, run_samples
+from lockstep import show
 from workloads.classifiers.classifier import Classifier
+from workloads.load import load_workload
 from workloads.mapping.lut import circuit_of
 from workloads.netlist import signals_of
 
 pytestmark = pytest.mark.rtl
 
+EXAMPLES = Path(__file__).parent.parent.parent / "workloads" / "classifiers" / "examples"
 FREE = Traffic(name="back to back", gaps=None, ready=None)
 
 
@@ -64,3 +68,14 @@ def test_a_wrong_register_is_seen(classifier: Classifier, tmp_path: Path) -> Non
     enabled = good.index("load ? data_before : data", bank)
     wrong = good[:enabled] + good[enabled:].replace("load ? data_before : data", "data_before", 1)
     assert {"outputs", "register_toggles"} <= _differing(design, classifier, wrong, stalls, tmp_path / "wrong")
+
+
+@pytest.mark.parametrize("file", ["majority.blif", "more_ones.v"])
+def test_an_imported_circuit_runs_on_the_rtl(file: str) -> None:
+    """Its outputs are bits, not classes: they are compared, back to back and with stalls, and no labels are told."""
+    found = verify_network(Design(levels_per_stage=1, copies=2), load_workload(str(EXAMPLES / file)), 50)
+    assert found.differences == () and found.rtl_cycles == found.simulated_cycles > 50
+    assert (found.n_samples, found.n_cases, found.n_overflows) == (50, 100, None)
+    assert found.labels is found.expected_labels is found.accuracy is None
+    (line,) = show.network_verification(found).splitlines()
+    assert line.startswith(f"{Path(file).stem}: 50 samples, 100 cases, ") and line.endswith("simulated): no differences")

@@ -10,7 +10,7 @@ import pytest
 from designs.errors import InputError
 from designs.families.lut import Design
 from hw.bench.lut import SamplesRun, Stimulus, lut_verilog, run_samples
-from hw.parts.lut_stage import look_up
+from hw.parts.lut_level import look_up
 from hw.verilog import lint
 from workloads.mapping.lut import circuit_of
 from workloads.netlist import CONSTANT_0, CONSTANT_1, Netlist, run_netlist

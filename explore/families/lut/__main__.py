@@ -47,7 +47,7 @@ def main() -> int:
         found = verify_network(space.design(point), classification_of(digits(0)), 450, simulator=arguments.simulator)
         n_cycles, n_differences = n_cycles + found.rtl_cycles, n_differences + len(found.differences)
         print(
-            f"digits on point {index}: {found.n_images} samples, RTL {found.accuracy:.2%} right, "
+            f"digits on point {index}: {found.n_samples} samples, RTL {found.accuracy:.2%} right, "
             f"netlist {found.interpreter_accuracy:.2%}, {found.differences or 'equal'}",
             flush=True,
         )

@@ -31,16 +31,15 @@ def verify_network(
     simulator: SimulatorName | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> NetworkResult:
-    """Run the first `n_images` test samples (all, where there are fewer) back to back, and again with stalls.
+    """Run the first `n_images` samples (all, where there are fewer) back to back, and again with stalls.
 
-    The classifier is the workload's own, or trained for the design. Labels are those of both runs, one after the other.
-    Raises InputError where the answer of the circuit is not a class, or n_images is below 1.
+    The classifier is the workload's own, or trained for the design; bits and cycles of both runs are compared. Labels
+    are those of the first run (the second differs where `differences` says so), None where the answer is no class.
+    Raises InputError where n_images is below 1.
     """
-    whole = classifier_of(design, workload)
-    if whole.answer == "bits":
-        raise InputError(f"{workload.name}: wanted a circuit whose outputs are a class or scores, got bits")
     if n_images < 1:
         raise InputError(f"images: wanted at least 1, got {n_images}")
+    whole = classifier_of(design, workload)
     labels = None if whole.labels is None else whole.labels[:n_images]
     classifier = replace(whole, samples=whole.samples[:n_images], labels=labels)
     n_samples = len(classifier.samples)
@@ -56,19 +55,22 @@ def verify_network(
         simulated_cycles += int(simulated.answer_cycles.max()) + 1
     if progress:
         progress(n_samples, n_samples)
-    expected = classifier.decode(run_netlist(classifier.netlist, classifier.samples))
     return NetworkResult(
         workload=workload.name,
-        n_images=len(runs) * n_samples,
-        n_layers=1,
-        labels=tuple(int(label) for run in runs for label in classifier.decode(run.outputs)),
-        expected_labels=tuple(int(label) for _ in runs for label in expected),
-        true_labels=None if labels is None else tuple(int(label) for _ in runs for label in labels),
-        n_overflows=0,
+        n_samples=n_samples,
+        n_cases=len(runs) * n_samples,
+        labels=_labels(classifier, runs[0].outputs),
+        expected_labels=_labels(classifier, run_netlist(classifier.netlist, classifier.samples)),
+        true_labels=None if labels is None else tuple(labels.tolist()),
+        n_overflows=None,
         simulated_cycles=simulated_cycles,
         rtl_cycles=sum(run.cycles for run in runs),
         differences=tuple(found),
     )
+
+
+def _labels(classifier: Classifier, outputs: np.ndarray) -> tuple[int, ...] | None:
+    return None if classifier.answer == "bits" else tuple(classifier.decode(outputs).tolist())
 
 
 def _run(

@@ -77,8 +77,8 @@ def verify_network(
             progress(len(batch), len(images))
     return NetworkResult(
         workload=workload.name,
-        n_images=len(labels),
-        n_layers=len(job.layers),
+        n_samples=len(labels),
+        n_cases=len(labels) * len(job.layers),
         labels=tuple(labels),
         expected_labels=tuple(expected_labels),
         true_labels=true_labels,
