@@ -1,0 +1,77 @@
+"""Matrices from files: scipy.sparse's .npz, dense .npy and .npz, Matrix Market .mtx; nothing in them is executed."""
+
+from __future__ import annotations
+
+import math
+import tokenize
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.io
+import scipy.sparse
+
+from designs.errors import InputError
+
+_UNREADABLE = (
+    OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, OverflowError, RuntimeError, NotImplementedError,
+    SyntaxError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
+)  # fmt: skip
+"""What numpy, zipfile and scipy raise for damaged files (RuntimeError: encrypted; SyntaxError: a bad header)."""
+_MATRIX_MARKET = (".mtx", ".mtx.gz", ".mtx.bz2")
+WANTED = "a matrix: .npz of scipy.sparse.save_npz, .npy or .npz with one array, or Matrix Market .mtx"
+
+
+def read_matrix(path: str | Path) -> Any:
+    """The numpy array or scipy.sparse array that a file holds, for `nonzeros` or `pattern`.
+
+    An .npz with an array `format` is one of scipy.sparse; any other .npz has one array. InputError, one line that names
+    the file, for anything else.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb"):
+            pass  # scipy says less about files that are not there
+        found = _market(path) if path.name.endswith(_MATRIX_MARKET) else _numpy(path)
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path}: wanted {WANTED}, got: {error.strerror or _one_line(error)}; name another") from error
+    except _UNREADABLE as error:
+        raise InputError(f"{path}: wanted {WANTED}, got: {_one_line(error)}; write it again") from error
+    return found
+
+
+def _market(path: Path) -> Any:
+    rows, columns, _, layout, _, _ = scipy.io.mminfo(path)
+    if layout == "array" and math.prod((rows, columns)) > 1 << 40:  # before it takes all memory
+        raise InputError(f"{path}: wanted at most 2^40 elements of a dense matrix, got {rows} x {columns}; cut it")
+    return scipy.io.mmread(path, spmatrix=False)
+
+
+def _numpy(path: Path) -> Any:
+    loaded = np.load(path, allow_pickle=False)
+    if not isinstance(loaded, np.lib.npyio.NpzFile):
+        return loaded
+    with loaded as archive:
+        if "format" in archive.files:
+            return _checked(path, scipy.sparse.load_npz(path))
+        if len(archive.files) != 1:
+            names = ", ".join(archive.files)[:60] or "none"
+            raise InputError(f"{path}: wanted {WANTED}, got the arrays {names}; save one with numpy.save")
+        return archive[archive.files[0]]
+
+
+def _checked(path: Path, matrix: Any) -> Any:
+    """The matrix, once its indices and pointers are inside it: scipy's own conversions trust them."""
+    if matrix.format in ("csr", "csc", "bsr"):
+        matrix.check_format(full_check=True)
+    elif matrix.format not in ("coo", "dia"):  # scipy checks these two when it makes them
+        raise InputError(f"{path}: wanted csr, csc, bsr, coo or dia, got {matrix.format}; save it as csr")
+    return matrix
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
