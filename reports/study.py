@@ -30,6 +30,11 @@ class Chosen(NamedTuple):
     roles: tuple[str, ...]
     row: Row
 
+    @property
+    def role(self) -> str:
+        """The first role, without what a constraint asks of it: short enough for a figure."""
+        return _plain_role(self.roles[0])
+
 
 class Failure(NamedTuple):
     """Failed points with one cause: messages that differ in numbers only. `common` holds the axis values all share."""
@@ -197,7 +202,11 @@ _WITH_A_ROLE = (*OBJECTIVES, "edp_pj_ns", "accuracy", "cycles")
 
 def by_role(chosen: Sequence[Chosen]) -> dict[str, Chosen]:
     """Role -> point; the smallest is "smallest", whatever accuracy it has to have."""
-    return {role.split(" with ")[0]: point for point in chosen for role in point.roles}
+    return {_plain_role(role): point for point in chosen for role in point.roles}
+
+
+def _plain_role(role: str) -> str:
+    return role.split(" with ")[0]
 
 
 def _floor(constraints: Sequence[Constraint]) -> str:

@@ -104,6 +104,19 @@ def points_table(
     return make_table(heads, body)
 
 
+def formats_table(rows: Iterable[Mapping[str, Any]]) -> Table:
+    """Sizes of one matrix in several formats; padding counts stored zeros."""
+    columns = (("format", False), ("stored bits", True), ("metadata bits", True), ("/ dense", True), ("padding", True))
+    return make_table(columns, (_format_cells(row) for row in rows))
+
+
+def _format_cells(row: Mapping[str, Any]) -> list[Cell]:
+    ratio = row["ratio_to_dense"]
+    bits = [cell(row[name], f"{row[name]:,}") for name in ("stored_bits", "metadata_bits")]
+    beside = Cell("-", -1.0) if ratio is None else cell(ratio, f"{ratio:.3f}")
+    return [cell(row["format"]), *bits, beside, cell(row["n_padding"], f"{row['n_padding']:,}")]
+
+
 def layer_table(row: Row) -> Table:
     """The layers of one point. MACs, cycles and DRAM bytes are those of one run of the layer; share counts repeats."""
     columns = [

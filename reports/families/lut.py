@@ -44,7 +44,7 @@ def plans(study: Study, chosen: Sequence[Chosen]) -> Iterator[Plan]:
         energy_beside.takeaway, energy_beside.draw, _missing(chosen, "the workload has no data to train others on"),
     )  # fmt: skip
     yield Plan(
-        "waterfall", f"Where LUTs go: point {shown.letter}, {shown.roles[0]}" if shown else "Where LUTs go",
+        "waterfall", f"Where LUTs go: point {shown.letter}, {shown.role}" if shown else "Where LUTs go",
         _waterfall(shown), waterfall.takeaway, waterfall.draw, _missing(chosen, "no point that ran"),
     )  # fmt: skip
     for x, y in (("energy_pj", "accuracy"), ("area_um2", "latency_ns")):

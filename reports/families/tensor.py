@@ -22,7 +22,7 @@ FIGURES = (*generic.FIGURES, "roofline", "layers", "utilization", "stalls")
 def plans(study: Study, chosen: Sequence[Chosen]) -> Iterator[Plan]:
     """Fronts, where the shown point's time goes, and the space as a whole."""
     shown = primary(chosen)
-    of_shown = f"point {shown.letter}, {shown.roles[0]}" if shown else ""
+    of_shown = f"point {shown.letter}, {shown.role}" if shown else ""
     yield from generic.fronts(study, chosen)
     yield Plan(
         "roofline", "Roofline", roofline.roofline_data(chosen, shown) if shown else None,

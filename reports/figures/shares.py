@@ -44,7 +44,7 @@ def shares_data(chosen: Sequence[Chosen], breakdown: str, total: str | None = No
         rows.append([value / whole if whole else 0.0 for value in values])
     stored = (total or breakdown).rsplit("_", 1)[1]
     totals = [quantity(c.row[total] if total else sum(c.row[breakdown].values()), stored) for c in points]
-    bars = [f"{c.letter}  {c.roles[0]}" for c in points]
+    bars = [f"{c.letter}  {c.role}" for c in points]
     return SharesData(bars, parts, rows, totals, breakdown == "phases")
 
 

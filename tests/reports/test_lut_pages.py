@@ -13,7 +13,7 @@ from reports.families import lut
 from reports.figures import anchored, energy_beside, waterfall
 from reports.figures.waterfall import Step
 from reports.page import write_report
-from reports.study import by_role, named_points, pareto_front, studies
+from reports.study import Chosen, by_role, named_points, pareto_front, studies
 from tests.reports import toy_lut
 from tests.reports.test_page import parsed
 
@@ -99,6 +99,7 @@ def test_a_bound_on_accuracy_is_told_with_the_smallest():
     chosen = named_points(study)
     (smallest,) = [c for c in chosen if "smallest with at least 95 %" in c.roles]
     assert smallest.row["luts"] == 400 and by_role(chosen)["smallest"] is smallest
+    assert Chosen("A", ("smallest with at least 95 %",), {}).role == "smallest"
     assert by_role(chosen)["most accurate"].row["luts"] == 1200
 
 
