@@ -54,11 +54,11 @@ def takeaway(data: EnergyData) -> str:
     said = f"{best.name.split()[0]}{_right(best)} takes {quantity(best.total_pj, 'pj')} a classification, "
     said += f"{percent(best.parts[2] / best.total_pj)} of it leakage."
     phrases = [
-        f"{ratio(other.total_pj, best.total_pj)} that for {other.name}{_right(other)}"
+        f"{other.name}{_right(other)} {ratio(other.total_pj, best.total_pj)}"
         for other in data.machines
         if not other.is_ours
     ]
-    said += f" It is {listing(phrases)}."
+    said += f" As many times that take: {listing(phrases)}."
     near = [m.name for m in data.machines if not m.is_ours and _samples_apart(m, best, data.n_samples) <= 2]
     if near:
         said += f" Accuracies within two test samples of {best.name.split()[0]}'s: {listing(near)}."

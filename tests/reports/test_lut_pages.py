@@ -168,8 +168,8 @@ def test_energy_beside_others_in_words():
     far = energy_beside.Machine("binary MLP", 0.9, (50.0, 20.0, 10.0), False)
     data = energy_beside.energy_data([ours, near, far], 450)
     assert energy_beside.takeaway(data) == (
-        "B (98.0 % right) takes 40.0 pJ a classification, 25 % of it leakage. It is 10.0× that for float MLP "
-        "(98.2 % right) and 2.00× that for binary MLP (90.0 % right). Accuracies within two test samples of B's: "
+        "B (98.0 % right) takes 40.0 pJ a classification, 25 % of it leakage. As many times that take: float MLP (98.2 % "
+        "right) 10.0× and binary MLP (90.0 % right) 2.00×. Accuracies within two test samples of B's: "
         "float MLP."
     )
     assert energy_beside.energy_data([ours], 450) is None
