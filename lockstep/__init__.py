@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from designs.space import Space, load_space
     from explore.export import flat_table
     from explore.sweep import SweepResult
-    from lockstep.api import report, reproduce, rtl, simulate, sweep, synth, trace, train, verify
+    from lockstep.api import formats, report, reproduce, rtl, simulate, sweep, synth, trace, train, verify
     from workloads.load import Workload, load_workload
 
 _HOME = {
@@ -28,6 +28,7 @@ _HOME = {
     "SweepResult": "explore.sweep",
     "Workload": "workloads.load",
     "flat_table": "explore.export",
+    "formats": "lockstep.api",
     "load_space": "designs.space",
     "load_workload": "workloads.load",
     "report": "lockstep.api",
@@ -48,6 +49,7 @@ __all__ = [
     "SweepResult",
     "Workload",
     "flat_table",
+    "formats",
     "load_space",
     "load_workload",
     "report",

@@ -387,6 +387,37 @@ def reproduce(
     return found | {"files": [str(path) for path in written]}
 
 
+def formats(matrix: Any, *, value_bits: int = 8, pattern: bool = False) -> dict[str, Any]:
+    """The bits of a matrix in every sparse format, the smallest first, beside dense.
+
+    `matrix` is a file (scipy.sparse .npz, .npy or .npz with one array, Matrix Market .mtx), a numpy array or a
+    scipy.sparse matrix of signed integers of `value_bits` bits; with `pattern`, of any numbers, and only the places of
+    the non-zeros count. The answer has matrix, shape, nnz, density (None without elements), value_bits, `formats`
+    (format, stored_bits, metadata_bits, ratio_to_dense, n_padding) and `refused` (format, reason). What utilization an
+    engine reaches on each format is not told: that takes the simulator of a sparse engine, which is not there yet.
+    """
+    from workloads.sparse import nonzeros
+    from workloads.sparse.read import read_matrix
+    from workloads.sparse.sizes import size_table
+
+    is_file = isinstance(matrix, str | Path)
+    take = nonzeros.pattern if pattern else nonzeros.nonzeros
+    try:
+        taken = take(read_matrix(matrix) if is_file else matrix, value_bits)
+    except InputError as error:
+        raise InputError(f"{matrix}: {error}" if is_file and str(matrix) not in str(error) else str(error)) from error
+    table = size_table(taken)
+    return {
+        "matrix": str(matrix) if is_file else "matrix",
+        "shape": list(taken.shape),
+        "nnz": taken.nnz,
+        "density": taken.nnz / taken.n_places if taken.n_places else None,
+        "value_bits": value_bits,
+        "formats": table.rows,
+        "refused": table.refused,
+    }
+
+
 def space_for(workload: Workload | str | Path) -> str | None:
     """The name of a shipped design space whose family runs this kind of workload; None where there is none."""
     from designs import families

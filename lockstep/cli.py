@@ -297,6 +297,22 @@ def reproduce(
     _print(found, json_, lambda: show.reproduction(found))
 
 
+@app.command(epilog="Example: lockstep formats weights.npz --value-bits 8")
+def formats(
+    matrix: Annotated[
+        str, typer.Argument(metavar="MATRIX", help="scipy.sparse .npz, .npy or .npz with one array, or .mtx.")
+    ],
+    value_bits: Annotated[int, typer.Option(help="Width of a value, two's complement: 1 to 64.")] = 8,
+    pattern: Annotated[bool, typer.Option("--pattern", help="Any numbers: only places of non-zeros count.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Set the sizes of a matrix in all sparse formats beside dense, the smallest first."""
+    from lockstep import api, show
+
+    found = api.formats(matrix, value_bits=value_bits, pattern=pattern)
+    _print(found, json_, lambda: show.formats(found))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code. Bad input and wrong usage print one line on stderr and give 2."""
     try:

@@ -11,6 +11,7 @@ from designs import families
 from reports.reproduction import reproduction_text
 from reports.tables import (
     cell,
+    formats_table,
     layer_table,
     make_table,
     points_table,
@@ -220,6 +221,15 @@ def reproductions(found: Mapping[str, Mapping[str, str]]) -> str:
 def reproduction(found: Mapping[str, Any]) -> str:
     """Published beside ours, and why the two differ."""
     return "\n\n".join([found["title"], found["summary"], reproduction_text(found)])
+
+
+def formats(found: Mapping[str, Any]) -> str:
+    """Sizes of a matrix in all formats, and why some cannot hold it."""
+    shape = " x ".join(f"{size:,}" for size in found["shape"])
+    density = "" if found["density"] is None else f" ({found['density']:.3%})"
+    head = f"{found['matrix']}: {shape}, {found['nnz']:,} non-zeros{density}, {found['value_bits']} bits a value"
+    refused = dict.fromkeys(f"refused: {one['reason']}" for one in found["refused"])
+    return "\n".join([head, "", formats_table(found["formats"]).console(), *([""] if refused else []), *refused])
 
 
 def _phases(phases: Mapping[str, int]) -> str:

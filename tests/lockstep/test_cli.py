@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import scipy.sparse
 
 from designs.errors import InputError
 from designs.technology import load_technology
@@ -21,7 +23,7 @@ from workloads.load import load_workload
 
 ROOT = Path(__file__).parent.parent.parent
 TOY = str(ROOT / "tests" / "toy_family" / "space.yaml")
-COMMANDS = ("simulate", "sweep", "rtl", "verify", "synth", "report", "trace", "train", "reproduce")
+COMMANDS = ("simulate", "sweep", "rtl", "verify", "synth", "report", "trace", "train", "reproduce", "formats")
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +105,30 @@ def test_sweep_keeps_a_store_and_writes_a_page(capsys: pytest.CaptureFixture[str
     assert all(Path(path).is_file() for path in pages) and "page/index.html" in pages
 
 
+def test_formats_tells_sizes_the_smallest_first(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    matrix = np.zeros((16, 64), np.int8)
+    matrix[3, 5], matrix[9, 60] = 100, -7
+    scipy.sparse.save_npz("m.npz", scipy.sparse.csr_array(matrix))
+    found = document(capsys, "formats", "m.npz")
+    assert (found["shape"], found["nnz"], found["density"], found["refused"]) == ([16, 64], 2, 2 / 1024, [])
+    by_format = {row["format"]: row for row in found["formats"]}
+    assert by_format["coo"] == {
+        "format": "coo", "stored_bits": 36, "metadata_bits": 20, "ratio_to_dense": 36 / 8192, "n_padding": 0,
+    }  # fmt: skip
+    assert by_format["csr"]["stored_bits"] == 2 * (8 + 6) + 17 * 2 and by_format["dense"]["n_padding"] == 1022
+    assert list(by_format)[0] == "coo" and {"rcsc lanes=256", "bsr block=16", "n_of_m 1:4 index"} <= set(by_format)
+    assert [row["stored_bits"] for row in found["formats"]] == sorted(row["stored_bits"] for row in found["formats"])
+    code, _, error = run(capsys, "formats", "m.npz", "--value-bits", "7")
+    assert code == 2 and "m.npz: matrix: wanted integers of 7 bits (-64 to 63), got 100" in error
+    np.save("t.npy", 0.5 * matrix.reshape(4, 16, 16))
+    code, out, _ = run(capsys, "formats", "t.npy", "--pattern")
+    assert code == 0 and "t.npy: 4 x 16 x 16, 2 non-zeros (0.195%), 8 bits a value" in out
+    assert out.count("refused: bsr: wanted a matrix, got 3 dimensions") == 1
+    np.save("none.npy", np.zeros((0, 7)))
+    assert document(capsys, "formats", "none.npy")["formats"][0]["ratio_to_dense"] is None
+    assert run(capsys, "formats", "none.npy")[0] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -134,6 +160,8 @@ def test_sweep_keeps_a_store_and_writes_a_page(capsys: pytest.CaptureFixture[str
         (("verify", TOY), "family: wanted one that has RTL to verify"),
         (("synth", TOY, "--place"), "--place: wanted the target ecp5 or ice40, got gates"),
         (("train", TOY, "-o", "x.npz"), "train: wanted a family whose machines are trained, got toy"),
+        (("formats", "none.npz"), "none.npz: wanted a matrix: .npz of scipy.sparse.save_npz"),
+        (("formats", TOY), "space.yaml: wanted a matrix: .npz of scipy.sparse.save_npz"),
         (("reproduce",), "reproduce: wanted a NAME, got none; lockstep reproduce --list tells which there are"),
         (("reproduce", "nothing"), "reproduce: wanted one of "),
         (("trace", "none.onnx", "-o", "x.npz", "--samples", "s.npz"), "--samples s.npz: wanted samples beside a circuit only"),

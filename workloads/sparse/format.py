@@ -89,8 +89,9 @@ class Format(ABC):
 
     @property
     def label(self) -> str:
-        """The name and the parameters: `bsr block=4`."""
-        return " ".join([self.name, *(f"{key}={value}" for key, value in dataclasses.asdict(self).items())])
+        """The name and the parameters: `bsr block=4`; of a flag its name where it is set."""
+        chosen = [(key, value) for key, value in dataclasses.asdict(self).items() if value is not False]
+        return " ".join([self.name, *(key if value is True else f"{key}={value}" for key, value in chosen)])
 
     def fitted(self, matrix: NonZeros) -> Format:
         """The format with its open parameters chosen for this matrix; itself where none is open."""

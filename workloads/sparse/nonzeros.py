@@ -104,9 +104,7 @@ def _merged(places: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndar
     kept, inverse, counts = np.unique(places, return_inverse=True, return_counts=True)
     largest = max(abs(int(values.min())), abs(int(values.max()))) * int(counts.max())
     if largest >> (MOST_VALUE_BITS - 1):
-        raise InputError(
-            f"matrix: wanted sums of entries at one place in int64, got up to {largest}; add them up before"
-        )
+        raise InputError(f"matrix: wanted sums of entries at one place in int64, got {largest}; add them up before")
     sums = np.zeros(len(kept), np.int64)
     np.add.at(sums, inverse, values)
     return kept, sums
@@ -118,7 +116,7 @@ def _whole(values: np.ndarray) -> np.ndarray:
             fractions = np.flatnonzero(values != np.rint(values))  # NaN too
         if fractions.size:
             raise InputError(
-                f"matrix: wanted whole numbers, got {values[fractions[0]]}; quantize it, or take its pattern"
+                f"matrix: wanted whole numbers, got {values[fractions[0]]}; quantize it, or take its --pattern"
             )
     _check_range(values, MOST_VALUE_BITS)
     return values.astype(np.int64)

@@ -74,7 +74,7 @@ def test_the_largest_shapes_stay_sparse() -> None:
     [
         ([[200]], 8, "wanted integers of 8 bits (-128 to 127), got 200; quantize it, or allow more value_bits"),
         ([[-9, 7]], 4, "wanted integers of 4 bits (-8 to 7), got -9"),
-        ([[0.5]], 8, "wanted whole numbers, got 0.5; quantize it, or take its pattern"),
+        ([[0.5]], 8, "wanted whole numbers, got 0.5; quantize it, or take its --pattern"),
         ([[np.nan]], 8, "wanted whole numbers, got nan"),
         ([[np.inf]], 64, "(-9223372036854775808 to 9223372036854775807), got inf; quantize it"),
         (np.array([[1 << 63]], np.uint64), 64, "got 9223372036854775808; quantize it"),
