@@ -58,7 +58,8 @@ class LutWires(wiring.Component):
 
     def elaborate(self, platform: Any) -> Instance:
         bits = [self._names.get(signal, f"1'b{int(signal == CONSTANT_1)}") for signal in self._signals]
-        return _instance(platform, "lut_wires", self, f"  assign picked = {_joined(bits)};\n")
+        between = ",\n    "  # Verilator refuses lines of more than 40,000 tokens
+        return _instance(platform, "lut_wires", self, f"  assign picked = {_joined(bits, between)};\n")
 
 
 def _instance(platform: Any, kind: str, part: wiring.Component, logic: str) -> Instance:
@@ -101,8 +102,8 @@ def _read(vectors: Mapping[str, np.ndarray], signals: set[int]) -> tuple[dict[st
     return {name: len(held) for name, held in vectors.items() if name in used}, names
 
 
-def _joined(bits: Sequence[str]) -> str:
-    return f"{{{', '.join(reversed(bits))}}}"
+def _joined(bits: Sequence[str], between: str = ", ") -> str:
+    return f"{{{between.join(reversed(bits))}}}"
 
 
 def look_up(table: int, signals: Sequence[str]) -> str:

@@ -52,6 +52,12 @@ def test_same_text_and_clean_lint() -> None:
         assert lint(text, top="lut_machine") == []
 
 
+def test_thousands_of_outputs_are_read_by_every_tool() -> None:
+    """Verilator stops at 40,000 tokens in a line; a bit of a vector is five."""
+    netlist = NetlistBuilder(["a"]).finish([(f"y{index}", 0) for index in range(9000)])
+    assert lint(lut_verilog(Design(), circuit_of(Design(), netlist)), top="lut_machine") == []
+
+
 def test_equal_copies_share_their_modules() -> None:
     design = Design(lut_inputs=3, levels_per_stage=1)
     one, three = (
