@@ -402,10 +402,11 @@ def formats(matrix: Any, *, value_bits: int = 8, pattern: bool = False) -> dict[
 
     is_file = isinstance(matrix, str | Path)
     take = nonzeros.pattern if pattern else nonzeros.nonzeros
+    given = read_matrix(matrix) if is_file else matrix
     try:
-        taken = take(read_matrix(matrix) if is_file else matrix, value_bits)
+        taken = take(given, value_bits)
     except InputError as error:
-        raise InputError(f"{matrix}: {error}" if is_file and str(matrix) not in str(error) else str(error)) from error
+        raise InputError(f"{matrix}: {error}" if is_file else str(error)) from error
     table = size_table(taken)
     return {
         "matrix": str(matrix) if is_file else "matrix",

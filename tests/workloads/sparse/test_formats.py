@@ -123,6 +123,13 @@ def test_relative_indices_overflow_into_padding_zeros(zeros: int, padding: int) 
         assert encoded.n_padding == padding and np.array_equal(encoded.decode(), column)
 
 
+def test_the_example_column_of_eie() -> None:
+    """Han et al., ISCA 2016, section III-B: 18 zeros before the 3 take one padding zero of index 15."""
+    column = np.array([0, 0, 1, 2, *[0] * 18, 3])[:, None]
+    found = arrays(InterleavedCsc(n_pes=1), column)
+    assert (found["values"], found["relative"]) == ([1, 2, 0, 3], [2, 0, 15, 2])
+
+
 def test_csf_of_three_dimensions_by_hand() -> None:
     tensor = np.zeros((3, 2, 4), int)
     tensor[0, 1, 2], tensor[0, 1, 3], tensor[2, 0, 0] = 1, 2, 3
