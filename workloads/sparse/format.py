@@ -107,7 +107,7 @@ class Format(ABC):
 
     @abstractmethod
     def entries(self, encoded: Encoded) -> Entries:
-        """Coordinates and values in stored order; where the value is 0 (padding), the coordinates mean nothing."""
+        """Coordinates and values in stored order; values of 0 may be among them (padding), at coordinates of no meaning."""
 
 
 def index_bits(n: int) -> int:

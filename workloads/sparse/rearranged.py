@@ -52,10 +52,11 @@ class Rearranged(Format):
 
     def size(self, matrix: NonZeros) -> Size:
         height, width = of_matrix(self, matrix)
-        row_counts = np.bincount(matrix.coordinates[0], minlength=height)
-        positions = position_of_rows(row_permutation(row_counts, self.n_sets))
-        per_set = np.bincount(positions % self.n_sets, weights=row_counts, minlength=self.n_sets).astype(np.int64)
-        longest = -(-int(per_set.max()) // (self.n_lists // self.n_sets))
+        # Empty rows come last and load no set: counts of the others are enough, however many rows there are.
+        sorted_counts = -np.sort(-np.unique(matrix.coordinates[0], return_counts=True)[1])
+        sets = _snake(np.arange(len(sorted_counts)), self.n_sets, height) % self.n_sets
+        fullest = int(np.bincount(sets, weights=sorted_counts, minlength=self.n_sets).max())
+        longest = -(-fullest // (self.n_lists // self.n_sets))
         metadata_bits = matrix.nnz * (index_bits(width) + self._tag_bits(height))
         metadata_bits += self.n_lists * index_bits(longest + 1) + (0 if self.folded else height * index_bits(height))
         return Size(matrix.nnz, matrix.value_bits, metadata_bits, 0)
@@ -93,10 +94,14 @@ class Rearranged(Format):
 def row_permutation(row_counts: np.ndarray, n_sets: int) -> np.ndarray:
     """Steps 1 and 2: the row at each position, from the non-zeros of each row."""
     positions = np.arange(len(row_counts))
+    return np.argsort(-row_counts, kind="stable")[_snake(positions, n_sets, len(row_counts))]
+
+
+def _snake(positions: np.ndarray, n_sets: int, height: int) -> np.ndarray:
+    """Position before or after each second group of `height` rows is reversed: its own inverse."""
     first = positions // n_sets * n_sets
-    last = np.minimum(first + n_sets, len(row_counts)) - 1
-    snake = np.where(positions // n_sets % 2 == 1, first + last - positions, positions)
-    return np.argsort(-row_counts, kind="stable")[snake]
+    last = np.minimum(first + n_sets, height) - 1
+    return np.where(positions // n_sets % 2 == 1, first + last - positions, positions)
 
 
 def position_of_rows(permutation: np.ndarray) -> np.ndarray:

@@ -124,7 +124,7 @@ def test_relative_indices_overflow_into_padding_zeros(zeros: int, padding: int) 
 
 
 def test_the_example_column_of_eie() -> None:
-    """Han et al., ISCA 2016, section III-B: 18 zeros before the 3 take one padding zero of index 15."""
+    """Han et al., ISCA 2016: 18 zeros before the 3 take one padding zero of index 15."""
     column = np.array([0, 0, 1, 2, *[0] * 18, 3])[:, None]
     found = arrays(InterleavedCsc(n_pes=1), column)
     assert (found["values"], found["relative"]) == ([1, 2, 0, 3], [2, 0, 15, 2])

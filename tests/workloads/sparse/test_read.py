@@ -14,6 +14,7 @@ import scipy.sparse
 from designs.errors import InputError
 from workloads.sparse.nonzeros import nonzeros, pattern
 from workloads.sparse.read import read_matrix
+from workloads.sparse.sizes import size_table
 
 MATRIX = np.array([[0, 5, 0, -3], [0, 0, 0, 0], [1, 0, 0, 7], [0, 2, 0, 0]])
 
@@ -64,7 +65,11 @@ def test_entries_at_one_place_add_up_before_they_are_checked() -> None:
 
 def test_the_largest_shapes_stay_sparse() -> None:
     corner = scipy.sparse.coo_array(([1], ([(1 << 31) - 1], [(1 << 31) - 2])), shape=(1 << 31, 1 << 31))
-    assert nonzeros(corner).places.tolist() == [(1 << 62) - 2]
+    found = nonzeros(corner)
+    assert found.places.tolist() == [(1 << 62) - 2]
+    sizes = {row["format"]: row["stored_bits"] for row in size_table(found).rows}
+    assert sizes["coo"] == 8 + 31 + 31 and sizes["csr"] == 8 + 31 + (1 << 31) + 1 and sizes["dense"] == 1 << 65
+    assert sizes["rcsc lanes=256"] == 8 + 31 + 23 + 256 + 31 * (1 << 31)
     with pytest.raises(InputError, match=r"wanted at most 2\^62 places"):
         nonzeros(scipy.sparse.coo_array((1 << 32, 1 << 31)))
 

@@ -23,8 +23,8 @@ class Dense(Format):
         return Encoded(format=self, shape=matrix.shape, values=Field(values, matrix.value_bits), metadata={})
 
     def entries(self, encoded: Encoded) -> Entries:
-        values = encoded.values.numbers
-        return unravel(np.arange(len(values)), encoded.shape), values
+        places = np.flatnonzero(encoded.values.numbers)
+        return unravel(places, encoded.shape), encoded.values.numbers[places]
 
 
 POINTS = (Dense(),)

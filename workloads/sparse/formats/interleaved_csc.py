@@ -18,7 +18,7 @@ class InterleavedCsc(Format):
 
     An entry tells the zeros of its PE's rows before it in its column in `relative_bits` bits; one of value 0 is put in
     after 2^relative_bits - 1 zeros. Each PE has W + 1 pointers of `pointer_bits` bits. In EIE the 4-bit values are
-    indices into a codebook of 16 entries, which is not counted. Han et al., EIE, ISCA 2016, section III.
+    indices into a codebook of 16 entries, which is not counted. Han et al., EIE, ISCA 2016.
     """
 
     n_pes: int = 64
