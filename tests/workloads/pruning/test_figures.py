@@ -31,7 +31,7 @@ def test_greedy_against_best(
     if equal is not None:
         assert found.equal == pytest.approx(equal, abs=6e-4)
     shares = found.retained_transposable, found.retained_rows, found.retained_unstructured
-    assert shares == pytest.approx(retained, abs=2e-3)  # of another draw
+    assert shares == pytest.approx(retained, abs=6e-4)
     assert found.n_programs == 20 and found.fraction_most < 1e-9 and found.shortfall_most < 1e-9
 
 
