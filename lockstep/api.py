@@ -239,7 +239,7 @@ def synth(
     if place:
         from hw.place import place_and_route
 
-        answer["placed"] = dataclasses.asdict(place_and_route(verilog, top, target=target))
+        answer["placed"] = dataclasses.asdict(place_and_route(verilog, top, target=target))  # type: ignore[arg-type]
     answer["remarks"] = list(own.remarks(design, loaded, target, found)) if own else []
     return answer
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from designs import families
+from reports import families as family_pages
 from reports.reproduction import reproduction_text
 from reports.tables import (
+    Table,
     cell,
     formats_table,
     layer_table,
@@ -69,7 +71,7 @@ def swept(space: Space, workload: str, found: SweepResult, store: Path, page: Pa
     lines = [
         f"{workload} on {space.name}: Pareto front of {', '.join(space.objectives)}{constraints}",
         "",
-        points_table(found.pareto_front, axes, metrics=families.metrics(space.family)).console()
+        _points(space, found.pareto_front, axes).console()
         if found.pareto_front
         else "no point is on it",
         "",
@@ -80,6 +82,13 @@ def swept(space: Space, workload: str, found: SweepResult, store: Path, page: Pa
         first = next(row["failure"] for row in found.rows if row["failure"] is not None)
         lines.insert(-1, f"first failure: {first}")
     return "\n".join(lines + ([f"page: {page / 'index.html'}"] if page is not None else []))
+
+
+def _points(space: Space, rows: Sequence[Mapping[str, Any]], axes: Sequence[str]) -> Table:
+    """The family's own columns; where it has said none, those of all families and its metrics."""
+    own = space.family in family_pages.names()
+    columns = family_pages.of(space.family, "COLUMNS")
+    return points_table(rows, axes, metrics=() if own else families.metrics(space.family), columns=columns)
 
 
 def verification_document(found: Verification) -> dict[str, Any]:
