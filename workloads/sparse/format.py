@@ -107,7 +107,7 @@ class Format(ABC):
 
     @abstractmethod
     def entries(self, encoded: Encoded) -> Entries:
-        """Coordinates and values in stored order; values of 0 may be among them (padding), at coordinates of no meaning."""
+        """Coordinates and values in stored order, with or without padding: the coordinates of a value 0 mean nothing."""
 
 
 def index_bits(n: int) -> int:
