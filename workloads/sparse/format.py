@@ -107,7 +107,7 @@ class Format(ABC):
 
     @abstractmethod
     def entries(self, encoded: Encoded) -> Entries:
-        """Coordinates and values in stored order, with or without padding: the coordinates of a value 0 mean nothing."""
+        """Coordinates and values in stored order, with or without padding; coordinates of a value 0 mean nothing."""
 
 
 def index_bits(n: int) -> int:
