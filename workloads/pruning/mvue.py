@@ -14,20 +14,15 @@ A block of zeros stays one. All of it is float64.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import combinations
+from math import comb
 
 import numpy as np
 
 from designs.errors import InputError
+from workloads.pruning import mvue_kernels
 from workloads.pruning.n_of_m import NOfM, from_groups, numbers, to_groups
 
 ONE_OF_TWO, TWO_OF_FOUR = NOfM(1, 2), NOfM(2, 4)
-# Which ranks (0: the smallest magnitude) an outcome keeps: (n_outcomes, m). For 2:4: 12, 13, 14, 23, 24, 34.
-_KEPT_RANKS = {
-    p: np.array([np.isin(np.arange(p.m), ranks) for ranks in combinations(range(p.m), p.n)])
-    for p in (ONE_OF_TWO, TWO_OF_FOUR)
-}
 
 
 def estimate(gradient: np.ndarray, pattern: NOfM, rng: np.random.Generator, axis: int = -1) -> np.ndarray:
@@ -38,29 +33,29 @@ def estimate(gradient: np.ndarray, pattern: NOfM, rng: np.random.Generator, axis
     _check_pattern(pattern)
     gradient = numbers(gradient, "gradient")
     groups = to_groups(gradient, pattern.m, axis)
-    ranks, magnitudes = _sorted(groups)
-    bounds = np.cumsum(_probabilities(magnitudes, pattern), axis=1)[:, :-1]
-    outcomes = (rng.random(len(groups))[:, None] >= bounds).sum(axis=1)
-    kept = np.take_along_axis(_KEPT_RANKS[pattern][outcomes], ranks, axis=1)
-    found = np.where(kept, _kept_values(groups, ranks, magnitudes), 0.0)
+    found = np.zeros(groups.shape)
+    mvue_kernels.draw(groups, rng.random(len(groups)), found)
     return from_groups(found, gradient.shape, axis)
 
 
 def distribution(blocks: np.ndarray, pattern: NOfM) -> tuple[np.ndarray, np.ndarray]:
     """All outcomes of blocks (n_blocks, m): probabilities (n_blocks, n_outcomes), values (n_blocks, n_outcomes, m)."""
-    probabilities, values = zip(*_outcomes(blocks, pattern), strict=True)
-    return np.stack(probabilities, axis=1), np.stack(values, axis=1)
+    blocks = checked_blocks(blocks, pattern)
+    n_outcomes = comb(pattern.m, pattern.n)
+    probabilities = np.empty((len(blocks), n_outcomes))
+    values = np.zeros((len(blocks), n_outcomes, pattern.m))
+    mvue_kernels.list_outcomes(blocks, probabilities, values)
+    return probabilities, values
 
 
 def expectation(blocks: np.ndarray, pattern: NOfM) -> np.ndarray:
     """(n_blocks, m): the estimate's mean, summed over all outcomes. It is the block, up to rounding."""
-    return sum(probability[:, None] * values for probability, values in _outcomes(blocks, pattern))
+    return _sums(blocks, pattern)[0]
 
 
 def expected_error(blocks: np.ndarray, pattern: NOfM) -> np.ndarray:
     """(n_blocks,): the mean of |estimate - block|^2, summed over all outcomes."""
-    outcomes = _outcomes(blocks, pattern)
-    return sum(probability * np.square(values - blocks).sum(axis=1) for probability, values in outcomes)
+    return _sums(blocks, pattern)[1]
 
 
 def least_error(blocks: np.ndarray, pattern: NOfM) -> np.ndarray:
@@ -111,64 +106,16 @@ def checked_blocks(blocks: np.ndarray, pattern: NOfM) -> np.ndarray:
     return blocks
 
 
-def two_of_four(a1: np.ndarray, a2: np.ndarray, a3: np.ndarray, a4: np.ndarray) -> np.ndarray:
-    """Probabilities (n, 6) of the pairs 12, 13, 14, 23, 24, 34 for magnitudes a1 <= a2 <= a3 <= a4, each (n,).
-
-    Written with differences that are never negative, rounded or not. Where all magnitudes are 0, 34 is certain. Object
-    arrays of Fractions are exact.
-    """
-    gap, reach = a4 - a3, a1 + a2 + a3
-    total = _or_one(reach + a4)
-    rest = _or_one(reach)
-    none, top = 0 * a1, gap + (a3 - a2) + (a3 - a1)  # top = a3 + a4 - a1 - a2
-    even = [none, (2 * a1 - gap) / (2 * total), (2 * a1 + gap) / (2 * total)]
-    even += [(2 * a2 - gap) / (2 * total), (2 * a2 + gap) / (2 * total), top / total]
-    middle = [none, none, 2 * a1 / total, (reach - a4) / total, (gap + (a2 - a1)) / total, top / total]
-    alone = [none, none, a1 / rest, none, a2 / rest, np.where(reach > 0, a3 / rest, 1 + none)]
-    cases = [np.stack(case, axis=1) for case in (even, middle, alone)]
-    return np.where((2 * a1 > gap)[:, None], cases[0], np.where((reach > a4)[:, None], cases[1], cases[2]))
+def _sums(blocks: np.ndarray, pattern: NOfM) -> tuple[np.ndarray, np.ndarray]:
+    blocks = checked_blocks(blocks, pattern)
+    means, errors = np.zeros(blocks.shape), np.zeros(len(blocks))
+    mvue_kernels.sum_outcomes(blocks, means, errors)
+    return means, errors
 
 
 def _check_pattern(pattern: NOfM) -> None:
-    if pattern not in _KEPT_RANKS:
+    if pattern not in (ONE_OF_TWO, TWO_OF_FOUR):
         raise InputError(f"pattern: wanted 1:2 or 2:4 for an unbiased estimate, got {pattern}; take one of them")
-
-
-def _outcomes(blocks: np.ndarray, pattern: NOfM) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Outcome after outcome of all blocks: its probability (n_blocks,) and its values (n_blocks, m)."""
-    blocks = checked_blocks(blocks, pattern)
-    ranks, magnitudes = _sorted(blocks)
-    kept_values = _kept_values(blocks, ranks, magnitudes)
-    for probability, kept in zip(_probabilities(magnitudes, pattern).T, _KEPT_RANKS[pattern], strict=True):
-        yield probability, np.where(kept[ranks], kept_values, 0.0)
-
-
-def _sorted(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(rank of each entry by magnitude, magnitudes ascending), both (n_blocks, m)."""
-    magnitudes = np.abs(blocks)
-    order = np.argsort(magnitudes, axis=1, kind="stable")
-    ranks = np.empty_like(order)
-    np.put_along_axis(ranks, order, np.arange(blocks.shape[1])[None], axis=1)
-    return ranks, np.take_along_axis(magnitudes, order, axis=1)
-
-
-def _probabilities(magnitudes: np.ndarray, pattern: NOfM) -> np.ndarray:
-    """(n_blocks, n_outcomes) for ascending magnitudes."""
-    if pattern == TWO_OF_FOUR:
-        return two_of_four(*magnitudes.T)
-    larger = np.where(magnitudes[:, 1] > 0, magnitudes[:, 1] / _or_one(magnitudes.sum(axis=1)), 1.0)
-    return np.stack([1 - larger, larger], axis=1)
-
-
-def _kept_values(blocks: np.ndarray, ranks: np.ndarray, magnitudes: np.ndarray) -> np.ndarray:
-    """What each entry becomes where it is kept: a_i / q_i, written so that nothing is divided by."""
-    signs = np.sign(blocks)
-    total = magnitudes.sum(axis=1, keepdims=True)
-    if blocks.shape[1] == 2:
-        return signs * total
-    rest = magnitudes[:, :3].sum(axis=1, keepdims=True)
-    alone = np.where(ranks == 3, np.abs(blocks), rest)
-    return signs * np.where(rest > magnitudes[:, 3:], total / 2, alone)
 
 
 def _sum_of_others(terms: np.ndarray) -> np.ndarray:
@@ -178,4 +125,4 @@ def _sum_of_others(terms: np.ndarray) -> np.ndarray:
 
 def _or_one(divisor: np.ndarray) -> np.ndarray:
     """1 in place of 0, where a quotient is not used."""
-    return np.where(divisor == 0, 0 * divisor + 1, divisor)
+    return np.where(divisor == 0, 1.0, divisor)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from designs.errors import InputError
-from workloads.pruning import mvue
+from workloads.pruning import mvue, mvue_kernels
 from workloads.pruning.mvue import ONE_OF_TWO, TWO_OF_FOUR
 from workloads.pruning.n_of_m import NOfM
 
@@ -42,7 +42,8 @@ def least_inclusions(magnitudes: list[Fraction], n: int) -> list[Fraction]:
 @given(ASCENDING)
 def test_pairs_have_exactly_the_chances_of_least_error(values: list[int]) -> None:
     magnitudes = [Fraction(value) for value in values]
-    chances = mvue.two_of_four(*(np.array([a], object) for a in magnitudes))[0].tolist()
+    chances = [Fraction(0)] * 6
+    mvue_kernels.pair_chances.py_func(magnitudes, chances)
     assert sum(chances) == 1 and min(chances) >= 0 and chances[0] == 0
     if sum(value > 0 for value in values) < 2:  # one value or none: it is kept for certain, with whatever else
         assert chances[5] + chances[4] + chances[2] == 1
@@ -119,6 +120,27 @@ def test_outcomes_are_sparse_and_their_probabilities_a_distribution(pattern: NOf
     assert probabilities.min() >= 0
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=0, atol=1e-15)
     assert ((values != 0).sum(axis=2) <= pattern.n).all()
+
+
+@BOTH
+def test_sums_over_outcomes_are_those_of_the_distribution(pattern: NOfM) -> None:
+    blocks = gradients(pattern)
+    probabilities, values = mvue.distribution(blocks, pattern)
+    scale = np.abs(blocks).max(axis=1) + 1e-300
+    mean = np.einsum("bo,bom->bm", probabilities, values)
+    error = np.einsum("bo,bom->b", probabilities, np.square(values - blocks[:, None]))
+    assert (np.abs(mean - mvue.expectation(blocks, pattern)) <= 1e-14 * scale[:, None]).all()
+    assert (np.abs(error - mvue.expected_error(blocks, pattern)) <= 1e-13 * scale**2).all()
+
+
+@BOTH
+def test_draws_invert_the_cumulative_distribution(pattern: NOfM) -> None:
+    blocks = gradients(pattern)
+    probabilities, values = mvue.distribution(blocks, pattern)
+    uniforms = np.random.default_rng(11).random(len(blocks))
+    outcomes = (uniforms[:, None] >= np.cumsum(probabilities, axis=1)[:, :-1]).sum(axis=1)
+    drawn = mvue.estimate(blocks, pattern, np.random.default_rng(11))
+    np.testing.assert_array_equal(drawn, values[np.arange(len(blocks)), outcomes])
 
 
 @BOTH
