@@ -31,7 +31,7 @@ demo: setup
 
 test: lint
 	@$(PY) -m hw.bench.simulator
-	@$(PY) -c "from hw.synthesis import warm_up_yosys; warm_up_yosys()"
+	@$(PY) -c "from designs.yosys import warm_up_yosys; warm_up_yosys()"
 	@echo "[test] pytest on 2 processes"
 	@$(PY) -m pytest -n 2 --dist worksteal -q
 
