@@ -67,7 +67,7 @@ def keep_best(weights: np.ndarray, n: int, kept: np.ndarray) -> None:
                 break
             _moves(weights[b], kept[b], cost, through)
             _shortest(cost, excess, distance, parent)
-            _move_one(kept[b], through, distance, parent, excess)
+            _move_one(kept[b], through, parent, excess)
 
 
 @inner
@@ -114,14 +114,11 @@ def _shortest(cost: np.ndarray, excess: np.ndarray, distance: np.ndarray, parent
 
 
 @inner
-def _move_one(
-    kept: np.ndarray, through: np.ndarray, distance: np.ndarray, parent: np.ndarray, excess: np.ndarray
-) -> None:
-    """One entry along the path to the nearest column with too few."""
-    k = -1
-    for j in range(len(excess)):
-        if excess[j] < 0 and (k < 0 or distance[j] < distance[k]):
-            k = j
+def _move_one(kept: np.ndarray, through: np.ndarray, parent: np.ndarray, excess: np.ndarray) -> None:
+    """One entry along the shortest path to the first column with too few; any such column would do."""
+    k = 0
+    while excess[k] >= 0:
+        k += 1
     excess[k] += 1
     while parent[k] >= 0:
         j = parent[k]

@@ -21,9 +21,8 @@ inner = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 @entry
 def list_outcomes(blocks: np.ndarray, chances: np.ndarray, values: np.ndarray) -> None:
-    """All outcomes of blocks (n_blocks, m), m = 2 or 4, a row each of chances; values (n_blocks, n_outcomes, m).
-
-    `values` comes as 0.
+    """All outcomes of blocks (n_blocks, m), m = 2 or 4: chances (n_blocks, n_outcomes) and values
+    (n_blocks, n_outcomes, m), which comes as 0.
     """
     n_outcomes, m = values.shape[1:]
     order, sorted_magnitudes = np.empty(m, np.int64), np.empty(m)
