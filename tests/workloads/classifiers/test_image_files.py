@@ -27,7 +27,7 @@ def _idx(array: np.ndarray) -> bytes:
 def _write_mnist(folder: Path, *, packed: bool = False) -> None:
     for name, array in MNIST.items():
         if packed:
-            (folder / f"{name}.gz").write_bytes(gzip.compress(_idx(array)))
+            (folder / f"{name}.gz").write_bytes(gzip.compress(_idx(array), mtime=0))
         else:
             (folder / name).write_bytes(_idx(array))
 
@@ -74,7 +74,7 @@ def test_mnist_broken(tmp_path: Path, name: str, data: bytes, message: str) -> N
     _refused(load_mnist, tmp_path, str(tmp_path / name), message)
 
 
-@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(_idx(MNIST["t10k-labels-idx1-ubyte"]))[:-9]])
+@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(_idx(MNIST["t10k-labels-idx1-ubyte"]), mtime=0)[:-9]])
 def test_mnist_broken_gzip(tmp_path: Path, data: bytes) -> None:
     _write_mnist(tmp_path, packed=True)
     (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(data)
