@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from designs.families.lut import Design
-from explore.families.lut.clock import error, fit, most_levels
+from explore.families.lut.clock import error, fit, most_levels, period_ns
 from explore.families.lut.synthesis import predicted_of, stall_luts
 from hw.families.lut import LutMachine
 from hw.synthesis import synthesize
@@ -38,11 +38,23 @@ def test_levels_between_banks() -> None:
     assert [most_levels(chain(Design(lut_inputs=4, levels_per_stage=m))) for m in (0, 1, 2, 3)] == [3, 1, 2, 3]
 
 
-def test_a_line_through_points_on_a_line() -> None:
-    found = {f"fit_{n}": {"fabric": "f", "levels": n, "fmax_mhz": [1000 / (1.5 + 0.5 * n)]} for n in (1, 2, 5)}
-    assert fit(found, "f") == pytest.approx((1.5, 0.5))
-    assert error(found["fit_5"], (1.5, 0.5)) == pytest.approx(0)
-    assert error({"levels": 1, "fmax_mhz": [250.0]}, (1.5, 0.5)) == pytest.approx(1.0)  # the line says 500 MHz
+def test_lines_through_points_on_two_lines() -> None:
+    lines = (1.5, 0.5, 2.0, 0.25)
+    shapes = ((20, 1), (10, 2), (5, 4), (2, 10), (1, 20))  # levels, stages: 11.5, 6.5, 4.0 | 4.5, 7.0 ns
+    assert [period_ns(lines, *shape) for shape in shapes] == [11.5, 6.5, 4.0, 4.5, 7.0]
+    found = {
+        f"fit_{levels}": {
+            "fabric": "f",
+            "levels": levels,
+            "n_stages": n,
+            "fmax_mhz": [1000 / period_ns(lines, levels, n)],
+        }
+        for levels, n in shapes
+    }
+    other = {"held_out": {"fabric": "f", "levels": 1, "n_stages": 1, "fmax_mhz": [1.0]}}
+    assert fit(found | other, "f") == pytest.approx(lines)
+    assert error(found["fit_5"], lines) == pytest.approx(0)
+    assert error({"levels": 1, "n_stages": 1, "fmax_mhz": [222.2222]}, lines) == pytest.approx(1.0)  # they say 444.4
 
 
 @pytest.mark.rtl

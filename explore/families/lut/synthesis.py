@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from designs.families.lut import Design
+from explore.families.lut.clock import fitted_clock
 from hw.synthesis import LUT_INPUTS, Synthesis
 from workloads.kinds.classification import Classification
 from workloads.mapping.lut import Circuit, circuit_of, map_netlist
@@ -56,6 +57,8 @@ def remarks(design: Design, workload: Classification, target: str, found: Synthe
             f"ecp5: {found.wide_muxes} multiplexers (PFUMX, L6MUX21) join LUTs and are in none; yosys maps the chain "
             "of room for speed, with more LUTs than its shortest form has."
         )
+    expected = fitted_clock(target, design, circuit)
+    lines += [] if expected is None else [expected]
     if design.fracturable:
         saved = circuit.netlist.n_luts - circuit.n_luts_physical
         lines.append(f"fracturable: {design.copies * saved} LUTs fewer after packing in pairs, which yosys leaves out.")
