@@ -40,7 +40,17 @@ def test_mean_and_standard_deviation() -> None:
 
 def test_rows_are_flat() -> None:
     ours, theirs = FOUND["rows"]
-    assert list(ours) == ["design", "origin", "accuracy", "accuracy_sd", "luts", "luts_sd", "energy_pj", "energy_pj_sd", "remark"]
+    assert list(ours) == [
+        "design",
+        "origin",
+        "accuracy",
+        "accuracy_sd",
+        "luts",
+        "luts_sd",
+        "energy_pj",
+        "energy_pj_sd",
+        "remark",
+    ]
     assert ours["luts"] == 1250 and ours["energy_pj_sd"] is None
     assert theirs["luts"] is theirs["luts_sd"] is None
 
@@ -48,7 +58,14 @@ def test_rows_are_flat() -> None:
 def test_table() -> None:
     table = reproduction_table(FOUND)
     assert table.columns == ["design", "origin", "accuracy (%)", "LUT6", "energy (pJ)", "remark"]
-    assert [cell.text for cell in table.rows[0]] == ["ours", "here", "98.0 +- 1.0", "1,250 +- 71", "4.25", "see <below>"]
+    assert [cell.text for cell in table.rows[0]] == [
+        "ours",
+        "here",
+        "98.0 +- 1.0",
+        "1,250 +- 71",
+        "4.25",
+        "see <below>",
+    ]
     assert [cell.text for cell in table.rows[1]] == ["theirs", "there", "50.0", "-", "-", "see <below>"]
 
 
