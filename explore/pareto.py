@@ -32,6 +32,11 @@ def front_indices(costs: np.ndarray) -> list[int]:
     return front
 
 
+def known(objectives: Sequence[str], rows: Sequence[Row]) -> tuple[str, ...]:
+    """The objectives that at least one row knows: where no sample has a label, none knows its accuracy."""
+    return tuple(name for name in objectives if not rows or any(row.get(name) is not None for row in rows))
+
+
 def pareto_front(rows: Sequence[Row], objectives: Sequence[str]) -> list[Row]:
     """The rows on the exact front of these metrics, the best by the first in front; rows that lack one never are.
 

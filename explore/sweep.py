@@ -19,7 +19,7 @@ from designs.errors import InputError
 from designs.space import Point, Space
 from designs.technology import Scaling
 from explore.evaluate import Row, evaluate, model_version
-from explore.pareto import pareto_front
+from explore.pareto import known, pareto_front
 from explore.progress import Progress, progress_for
 from explore.store import Store, point_key
 
@@ -93,9 +93,12 @@ def sweep(
 
 
 def front_of(space: Space, rows: Sequence[Row]) -> list[Row]:
-    """The exact Pareto front of rows by the space's objectives, among those that keep its constraints."""
+    """The exact Pareto front of rows by the space's objectives, among those that keep its constraints.
+
+    Objectives that no row knows, such as accuracy where there are no labels, are left out.
+    """
     kept = [row for row in rows if all(constraint.holds(row) for constraint in space.subject_to)]
-    return [dict(row) for row in pareto_front(kept, space.objectives)]
+    return [dict(row) for row in pareto_front(kept, known(space.objectives, kept))]
 
 
 @dataclass(frozen=True)

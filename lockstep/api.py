@@ -317,11 +317,19 @@ def trace(
     from workloads import kinds
     from workloads.load import load_workload
 
+    spare_inputs(output, file, samples)
     tracers = kinds.tracers()
     tracer = tracers.get(Path(file).suffix, tracers[".onnx"])  # a model may have any name
     counts = importlib.import_module(tracer).trace(file, output, bind=bind, samples=samples)
     loaded = load_workload(str(output))
     return {"output": str(output), "workload": loaded.name, "kind": loaded.kind(), "digest": loaded.digest, **counts}
+
+
+def spare_inputs(output: str | Path, *inputs: str | Path | None) -> None:
+    """Raise InputError where the output is a file that is read: what the user had in it would be gone."""
+    for name in inputs:
+        if name is not None and Path(name).exists() and Path(name).resolve() == Path(output).resolve():
+            raise InputError(f"{output}: wanted another file to write to than the one that is read; name another -o")
 
 
 def train(
@@ -340,6 +348,7 @@ def train(
     from explore.evaluate import simulator
     from workloads.load import expect_kind
 
+    spare_inputs(output, workload if isinstance(workload, str | Path) else None)
     chosen = pinned(space, parameters)
     training = _of_family(chosen.family, "training")
     if training is None:

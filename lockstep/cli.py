@@ -268,6 +268,7 @@ def train(
     from lockstep import api, show
 
     chosen = _space(space, set_)
+    api.spare_inputs(output, workload)
     loaded = api.workload_of(chosen, workload)
     with _steps(f"train {chosen.name}", wanted=not json_ or sys.stderr.isatty()) as progress:
         found = api.train(chosen, output, workload=loaded, progress=progress)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from designs import families
+from explore.pareto import known
 from reports import families as family_pages
 from reports.reproduction import reproduction_text
 from reports.tables import (
@@ -33,7 +34,7 @@ def simulation(row: Mapping[str, Any]) -> str:
     """Layers where there are several, where the cycles went, and the totals of one run."""
     totals = [
         ("cycles", f"{row['cycles']:,} (roofline bound {row['roofline_cycles']:,})"),
-        ("latency", quantity(row["latency_ns"], "ns")),
+        ("latency", f"{quantity(row['latency_ns'], 'ns')} at the {row['point']['clock_mhz']:,} MHz asked for"),
         ("utilization", "-" if row["utilization"] is None else percent(row["utilization"])),
         *_answers(row),
         ("area", f"{quantity(row['area_um2'], 'um2')}: {_largest(row['area_breakdown_um2'], 'um2')}"),
@@ -68,8 +69,9 @@ def swept(space: Space, workload: str, found: SweepResult, store: Path, page: Pa
         f"{found.points} points: {found.computed} simulated, {found.cached} from the store, {found.failed} failed; "
         f"{found.refused} refused as not buildable; {found.seconds:.1f} s"
     )
+    told = known(space.objectives, [row for row in found.rows if row["failure"] is None])
     lines = [
-        f"{workload} on {space.name}: Pareto front of {', '.join(space.objectives)}{constraints}",
+        f"{workload} on {space.name}: Pareto front of {', '.join(told)}{constraints}",
         "",
         _points(space, found.pareto_front, axes).console()
         if found.pareto_front
@@ -78,6 +80,9 @@ def swept(space: Space, workload: str, found: SweepResult, store: Path, page: Pa
         counts,
         f"store: {store}",
     ]
+    if len(told) < len(space.objectives):
+        unknown = ", ".join(name for name in space.objectives if name not in told)
+        lines.insert(1, f"{unknown}: not known for any point (no labels?), so not among the objectives")
     if found.failed:
         first = next(row["failure"] for row in found.rows if row["failure"] is not None)
         lines.insert(-1, f"first failure: {first}")

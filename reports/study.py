@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from designs.objectives import MAXIMIZED, Constraint
-from explore.pareto import front_indices
+from explore.pareto import front_indices, known
 from reports.units import metric_name
 
 Row = Mapping[str, Any]  # one result row of the store; `failure` is None where the point ran
@@ -112,7 +112,7 @@ def _study(
         failed=tuple(r for r in rows if r.get("failure")),
         axes=axes,
         fixed=fixed,
-        objectives=_default_objectives(ran) if objectives is None else tuple(objectives),
+        objectives=_default_objectives(ran) if objectives is None else known(objectives, ran),
         constraints=tuple(constraints),
     )
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tokenize
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +11,10 @@ import numpy as np
 
 from designs.errors import InputError
 from designs.whole_file import whole_file
+from workloads.archives import UNREADABLE
 from workloads.ir import Graph, Op, Tensor, check_graph
 
 FORMAT = "lockstep-graph-1"
-_UNREADABLE = (
-    OSError, ValueError, KeyError, EOFError, MemoryError, RuntimeError, NotImplementedError,
-    zipfile.BadZipFile, zlib.error, tokenize.TokenError,
-)  # fmt: skip
-"""What zipfile, numpy and json raise for files that are damaged (RuntimeError: encrypted, or nested too deep)."""
 
 
 def graph_digest(graph: Graph) -> str:
@@ -59,7 +52,7 @@ def load_graph(path: str | Path) -> Graph:
     path = Path(path)
     try:
         header, data = _read_json(path) if path.suffix == ".json" else _read_npz(path)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise InputError(f"{path}: wanted a graph file of lockstep trace, got {_one_line(error)}") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise InputError(f"{path}: wanted a graph file of format {FORMAT!r}, got another; trace the model again")

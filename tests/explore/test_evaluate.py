@@ -31,6 +31,7 @@ def row_of(run: Run, monkeypatch: pytest.MonkeyPatch) -> module.Row:
         RUNS=real.RUNS, misfits=real.misfits, inventory=real.inventory, simulate=lambda designs, workload: [run]
     )
     monkeypatch.setattr(module, "simulator", lambda family: fake)
+    monkeypatch.setattr(module, "model_version", lambda family: "fake")  # the true one is kept for the whole process
     return module.evaluate("toy", [POINT], load_workload("gemm:1x2x3"))[0]
 
 

@@ -21,6 +21,8 @@ from lockstep import cli
 from tests import toy_family
 from workloads.load import load_workload
 
+MAJORITY = Path(__file__).parents[2] / "workloads/classifiers/examples/majority.blif"
+
 ROOT = Path(__file__).parent.parent.parent
 TOY = str(ROOT / "tests" / "toy_family" / "space.yaml")
 COMMANDS = ("simulate", "sweep", "rtl", "verify", "synth", "report", "trace", "train", "reproduce", "formats")
@@ -424,3 +426,22 @@ def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatc
 
     monkeypatch.setattr(api, "simulate", interrupted)
     assert run(capsys, "simulate", TOY, "--json") == (130, "", "lockstep: interrupted\n")
+
+
+def test_what_is_read_is_not_written_over(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    data = tmp_path / "data.npz"
+    np.savez(data, features=np.eye(8, dtype=np.uint8), labels=np.arange(8) % 2)
+    kept = data.read_bytes()
+    circuit = str(MAJORITY)
+    for arguments in (["trace", circuit, "--samples", str(data)], ["train", "lut", "-w", str(data)]):
+        assert cli.main([*arguments, "-o", str(data)]) == 2
+        assert "wanted another file to write to than the one that is read" in capsys.readouterr().err
+    assert data.read_bytes() == kept
+
+
+def test_a_sweep_without_labels_leaves_accuracy_out(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = ["sweep", "lut", "-w", str(MAJORITY), "--limit", "4"]
+    assert cli.main([*arguments, "--store", str(tmp_path / "s.sqlite"), "--report", str(tmp_path / "page")]) == 0
+    out = capsys.readouterr().out
+    assert "accuracy: not known for any point" in out and "4 points: 4 simulated" in out
+    assert (tmp_path / "page" / "index.html").stat().st_size > 0

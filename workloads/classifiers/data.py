@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from designs.errors import InputError
+from workloads.archives import UNREADABLE, arrays_of, one_line
 from workloads.digits import digits_split
 
 MOST_FEATURE_BITS = 16
 MOST_CLASSES = 1000
-_UNREADABLE = (
-    OSError, ValueError, KeyError, EOFError, MemoryError, RuntimeError, NotImplementedError, SyntaxError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
-"""What zipfile and numpy raise for archives that are damaged (RuntimeError: encrypted; SyntaxError: a bad header)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -146,13 +140,12 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             raise InputError(f"{path}: wanted {wanted}, got a single array; save both with numpy.savez")
         with loaded as archive:
             names = ("features", "labels", "features_test", "labels_test")
-            arrays = {name: archive[name] for name in names if name in archive.files}
+            arrays = arrays_of(archive, names)
             found = ", ".join(archive.files) or "none"
     except InputError:
         raise
-    except _UNREADABLE as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: wanted {wanted}, got {reason}; save it again") from error
+    except UNREADABLE as error:
+        raise InputError(f"{path}: wanted {wanted}, got {one_line(error)}; save it again") from error
     for name in ("features", "labels"):
         if name not in arrays:
             raise InputError(f"{path}: wanted {wanted}, got no `{name}` (arrays: {found}); save it under this name")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -15,6 +13,7 @@ import numpy as np
 from designs.errors import InputError
 from designs.spelling import shown
 from designs.whole_file import whole_file
+from workloads.archives import UNREADABLE, arrays_of, one_line
 from workloads.classifiers.classifier import Answer, Classifier
 from workloads.kinds import array_names
 from workloads.netlist import Netlist
@@ -24,11 +23,6 @@ FORMAT = "lockstep-classifier-1"
 _HEADER = "classifier"  # the array that tells this file from a graph and from a data set
 _NETLIST_ARRAYS = ("fanin_start", "fanin", "table_start", "roles", "outputs")
 _ARRAYS = (*_NETLIST_ARRAYS, "tables", "samples")  # the last two as bits, packed
-_UNREADABLE = (
-    OSError, ValueError, KeyError, EOFError, MemoryError, RuntimeError, NotImplementedError, SyntaxError, TypeError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
-"""What zipfile, numpy and json raise for damaged files (RuntimeError: encrypted; SyntaxError: a bad array header)."""
 
 
 def is_classifier_file(path: str | Path) -> bool:
@@ -62,8 +56,8 @@ def load_classifier(path: str | Path) -> Classifier:
     wanted = "a classifier file of lockstep train or trace"
     try:
         header, arrays = _read(path)
-    except _UNREADABLE as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+    except UNREADABLE as error:
+        reason = one_line(error)
         if isinstance(error, OSError) and error.strerror:
             reason = error.strerror
         raise InputError(f"{path}: wanted {wanted}, got: {reason}; write it again") from error
@@ -126,8 +120,8 @@ def _read(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
     with loaded as archive:
         if _HEADER not in archive.files:
             raise ValueError(f"arrays {', '.join(archive.files) or 'none'}"[:100])
-        text = archive[_HEADER].tobytes().decode()
-        arrays = {name: archive[name] for name in (*_ARRAYS, "labels") if name in archive.files}
+        text = arrays_of(archive, (_HEADER,))[_HEADER].tobytes().decode()
+        arrays = arrays_of(archive, (*_ARRAYS, "labels"))
     return json.loads(text), arrays
 
 

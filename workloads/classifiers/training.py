@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import fields
@@ -22,6 +20,7 @@ from designs.cache import cache_dir, locked, mark_used
 from designs.errors import InputError
 from designs.families.lut import Design
 from designs.whole_file import whole_file
+from workloads.archives import UNREADABLE
 from workloads.classifiers.boosted import train_boosted
 from workloads.classifiers.build import build_classifier
 from workloads.classifiers.classifier import Classifier
@@ -37,10 +36,6 @@ Progress = Callable[[str, int, int], None]  # (stage, n_done, n_all)
 SMALL_SET = 10_000  # training images up to which noisy copies are added
 NOISY_COPIES = 7
 SMALL_IMAGE = 256  # pixels up to which a teacher reads them itself; larger ones go through convolutions (`torch`)
-_UNREADABLE = (
-    OSError, ValueError, KeyError, EOFError, MemoryError, RuntimeError, NotImplementedError, SyntaxError, TypeError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 
 _TEACHER_SOURCES = ("data.py", "encode.py", "teacher.py", "teacher_torch.py")
 _MODULE_SOURCES = ("rinc.py", "kernels.py")
@@ -281,5 +276,5 @@ def _load(path: Path) -> dict[str, np.ndarray] | None:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except _UNREADABLE:
+    except UNREADABLE:
         return None

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import tokenize
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +11,8 @@ import scipy.io
 import scipy.sparse
 
 from designs.errors import InputError
+from workloads.archives import UNREADABLE, arrays_of, one_line
 
-_UNREADABLE = (
-    OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, OverflowError, RuntimeError, NotImplementedError,
-    SyntaxError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
-)  # fmt: skip
-"""What numpy, zipfile and scipy raise for damaged files (RuntimeError: encrypted; SyntaxError: a bad header)."""
 _MATRIX_MARKET = (".mtx", ".mtx.gz", ".mtx.bz2")
 WANTED = "a matrix: .npz of scipy.sparse.save_npz, .npy or .npz with one array, or Matrix Market .mtx"
 
@@ -38,9 +31,9 @@ def read_matrix(path: str | Path) -> Any:
     except InputError:
         raise
     except OSError as error:
-        raise InputError(f"{path}: wanted {WANTED}, got: {error.strerror or _one_line(error)}; name another") from error
-    except _UNREADABLE as error:
-        raise InputError(f"{path}: wanted {WANTED}, got: {_one_line(error)}; write it again") from error
+        raise InputError(f"{path}: wanted {WANTED}, got: {error.strerror or one_line(error)}; name another") from error
+    except UNREADABLE as error:
+        raise InputError(f"{path}: wanted {WANTED}, got: {one_line(error)}; write it again") from error
     return found
 
 
@@ -57,11 +50,22 @@ def _numpy(path: Path) -> Any:
         return loaded
     with loaded as archive:
         if "format" in archive.files:
+            _expect_numbers(archive)
             return _checked(path, scipy.sparse.load_npz(path))
         if len(archive.files) != 1:
             names = ", ".join(archive.files)[:60] or "none"
             raise InputError(f"{path}: wanted {WANTED}, got the arrays {names}; save one with numpy.save")
-        return archive[archive.files[0]]
+        return arrays_of(archive, archive.files)[archive.files[0]]
+
+
+def _expect_numbers(archive: np.lib.npyio.NpzFile) -> None:
+    """scipy takes indices of any numbers, and cuts fractions off; texts as values it notices late. ValueError."""
+    for name, array in arrays_of(archive, ("data",)).items():
+        if array.dtype.kind not in "biufc":
+            raise ValueError(f"{name} of {array.dtype}, not of numbers")
+    for name, array in arrays_of(archive, ("indices", "indptr", "row", "col", "offsets")).items():
+        if array.dtype.kind not in "iu":
+            raise ValueError(f"{name} of {array.dtype}, not of integers")
 
 
 def _checked(path: Path, matrix: Any) -> Any:
@@ -71,7 +75,3 @@ def _checked(path: Path, matrix: Any) -> Any:
     elif matrix.format not in ("coo", "dia"):  # scipy checks these two when it makes them
         raise InputError(f"{path}: wanted csr, csc, bsr, coo or dia, got {matrix.format}; save it as csr")
     return matrix
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
