@@ -135,8 +135,9 @@ class Store:
         with self._errors():
             db = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
             try:
-                application_id = db.execute("PRAGMA application_id").fetchone()[0]
                 n_tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+                # After the tables: both are made in one step, by another process perhaps in this very moment.
+                application_id = db.execute("PRAGMA application_id").fetchone()[0]
             finally:
                 db.close()
         return bool(application_id == APPLICATION_ID or n_tables == 0)
