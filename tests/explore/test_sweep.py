@@ -147,12 +147,18 @@ def test_bad_numbers_are_refused(space: Space, workload: Workload, bad: dict[str
         sweep(space, workload, **bad)
 
 
+def heed_interrupts() -> None:
+    """Undo that SIGINT is ignored, which a child inherits where the tests run in the background or under nohup."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(folder: Path, seconds_a_point: float, workers: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.toy_family", "sweep", str(folder / "large.yaml"), "--json"]
     return subprocess.Popen(
         [*command, "--store", str(folder / "s.sqlite"), "--workers", str(workers)],
         cwd=ROOT, env=os.environ | {"TOY_SECONDS": str(seconds_a_point)}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        preexec_fn=heed_interrupts,
     )  # fmt: skip
 
 
