@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from designs.errors import InputError
 from designs.families.tensor import Design
+from designs.technology import load_technology
+from sim import cost
 from sim.families import tensor
 from sim.kernels.tensor import columns as c
 from sim.kernels.tensor import search
@@ -289,3 +291,16 @@ def test_balanced_cuts(size: int) -> None:
     assert cuts == sorted(set(cuts), reverse=True)
     assert all(-(-size // -(-size // cut)) == cut for cut in cuts)
     assert set(cuts) >= {-(-size // parts) for parts in range(1, 9)}
+
+
+@settings(max_examples=30)
+@given(SEEDS)
+def test_every_slice_has_an_area_and_every_counter_a_price(seed: int) -> None:
+    """Stricter than what all families keep: no slice is empty, and counters have a price even where they stay 0."""
+    design, layer, tiling = random_case(seed)
+    inventory, technology = tensor.inventory(design), load_technology(45)
+    area = cost.area_um2(inventory, technology)
+    assert all(value > 0 for value in area.values()), area
+    (run,) = tensor.simulate_layers([design], [layer], [tiling])
+    assert cost.unpriced_activity(inventory, run.activity) == []
+    assert all(value >= 0 for value in cost.energy_pj(inventory, run.activity, 1.0, technology).values())
