@@ -10,8 +10,6 @@ runs random circuits, samples, gaps and readers through both and stops at the fi
 
 from __future__ import annotations
 
-import argparse
-import multiprocessing
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
@@ -20,6 +18,7 @@ import numpy as np
 
 from designs.families.lut import Design
 from sim.families import lut
+from tests.families.twins import compare
 from workloads.classifiers.classifier import Classifier
 from workloads.mapping.lut import Circuit, circuit_of
 from workloads.netlist import CONSTANT_1, ROLES
@@ -185,23 +184,5 @@ def difference(seed: int) -> str | None:
     return None
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="random cases through simulator and twin")
-    parser.add_argument("--cases", type=int, default=2000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--processes", type=int, default=2)
-    options = parser.parse_args()
-    seeds = range(options.seed, options.seed + options.cases)
-    with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
-        for done, found in enumerate(pool.imap(difference, seeds, chunksize=16), start=1):
-            if found:
-                print(found)
-                return 1
-            if done % 500 == 0:
-                print(f"{done} of {options.cases} cases agree", flush=True)
-    print(f"{options.cases} cases, seeds {seeds.start} to {seeds.stop - 1}: no difference")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(compare(difference, n_cases=2000))

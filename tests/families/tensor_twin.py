@@ -10,8 +10,6 @@ runs random designs, layers and tilings through both and stops at the first diff
 
 from __future__ import annotations
 
-import argparse
-import multiprocessing
 import sys
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
@@ -22,6 +20,7 @@ import numpy as np
 from designs.errors import DesignError
 from designs.families.tensor import Design
 from sim.families import tensor
+from tests.families.twins import compare
 from workloads.layer import Layer
 from workloads.mapping.program import OutputField as Out
 from workloads.mapping.program import Program
@@ -562,23 +561,5 @@ def difference(seed: int) -> str | None:
     return f"seed {seed}: " + "; ".join(found) + f"\n{design}\n{layer}\n{tiling}"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="random cases through simulator and twin")
-    parser.add_argument("--cases", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--processes", type=int, default=2)
-    options = parser.parse_args()
-    seeds = range(options.seed, options.seed + options.cases)
-    with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
-        for done, found in enumerate(pool.imap(difference, seeds, chunksize=16), start=1):
-            if found:
-                print(found)
-                return 1
-            if done % 500 == 0:
-                print(f"{done} of {options.cases} cases agree", flush=True)
-    print(f"{options.cases} cases, seeds {seeds.start} to {seeds.stop - 1}: no difference")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(compare(difference, n_cases=10_000))
