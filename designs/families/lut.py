@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from designs.errors import DesignError
+from designs.ranges import check_ranges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +38,7 @@ class Design:
 
     def check(self) -> None:
         """Raise DesignError, naming the field and the remedy, where the machine cannot be built."""
-        for field, low, high in _RANGES:
-            value = getattr(self, field)
-            if not low <= value <= high:
-                raise DesignError(field, f"wanted {low} to {high}, got {value}")
+        check_ranges(self, _RANGES)
         if self.classifier == "rinc" and self.top_modules > self.tree_inputs:
             raise DesignError(
                 "top_modules", f"wanted at most tree_inputs ({self.tree_inputs}), 0 means all, got {self.top_modules}"

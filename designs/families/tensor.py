@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from designs.errors import DesignError
+from designs.ranges import check_ranges
 
 Dataflow = Literal["output_stationary", "weight_stationary", "input_stationary"]
 
@@ -34,13 +35,19 @@ class Design:
     dram_burst_bytes: int = 64  # what a DRAM transfer is rounded up to
     clock_mhz: int = 500  # clock of machine and DRAM port
     node_nm: int = 45  # technology node, see designs/technology
+    wide_bits: int = 0  # second width in which an edge may be stored, above act_bits; 0: none
+    vector_lanes: int = 0  # lanes of the vector unit (docs/vector.md), a divisor of array_rows; 0: no vector unit
+    vector_stages: int = 4  # registers in the arithmetic of a lane, 1-8
+    vector_divider_bits: int = 8  # quotient bits a cycle of the divider and the square root, 1-16
+    vector_words: int = 1024  # words of each of its three buffers
+    vector_rows: int = 64  # rows (tokens) of a step: words of its memories of row statistics and of ids
+    vector_param_words: int = 1024  # words of vector_lanes parameters
+    vector_functions: Literal["polynomial", "table"] = "polynomial"  # GELU and exp: I-BERT's, or a table of 256
+    vector_softmax: Literal["i_bert", "ita"] = "i_bert"  # whose integer softmax
 
     def check(self) -> None:
         """Raise DesignError, naming the field and the remedy, where the machine cannot be built."""
-        for field, low, high in _RANGES:
-            value = getattr(self, field)
-            if not low <= value <= high:
-                raise DesignError(field, f"wanted {low} to {high}, got {value}")
+        check_ranges(self, _RANGES)
         for field in ("scratchpad_banks", "dram_bytes_per_cycle", "dram_burst_bytes"):
             value = getattr(self, field)
             if value & (value - 1):
@@ -67,6 +74,14 @@ class Design:
         ):
             if words < 4:
                 raise DesignError(field, f"wanted room for 4 words a buffer, got {words}")
+        if self.wide_bits and self.wide_bits <= self.act_bits:
+            raise DesignError(
+                "wide_bits", f"wanted more than act_bits ({self.act_bits}), or 0 for none, got {self.wide_bits}"
+            )
+        if self.vector_lanes and self.array_rows % self.vector_lanes:
+            raise DesignError(
+                "vector_lanes", f"wanted a divisor of array_rows ({self.array_rows}), or 0, got {self.vector_lanes}"
+            )
 
     # Derived sizes: the one place where both readings of the machine take them from.
 
@@ -94,6 +109,43 @@ class Design:
     def act_word_bits(self) -> int:
         """Bits of one activation word."""
         return self.array_rows * self.act_bits
+
+    @property
+    def edge_bits(self) -> int:
+        """Bits of a lane that holds a value of any edge, narrow or wide."""
+        return max(self.act_bits, self.wide_bits)
+
+    def is_wide(self, bits: int) -> bool:
+        """Whether an edge of values of `bits` bits is stored wide: in words of array_rows x wide_bits."""
+        return self.wide_bits > 0 and bits > self.act_bits
+
+    def stored_bits(self, bits: int) -> int:
+        """Bits of a lane in which an edge of values of `bits` bits lies in DRAM: act_bits or wide_bits."""
+        return self.wide_bits if self.is_wide(bits) else self.act_bits
+
+    def stored_word_bits(self, bits: int) -> int:
+        """Bits of a word of such an edge."""
+        return self.array_rows * self.stored_bits(bits)
+
+    @property
+    def vector_word_bits(self) -> int:
+        """Bits of a word of the sources of the vector unit."""
+        return self.array_rows * self.edge_bits
+
+    @property
+    def vector_result_word_bits(self) -> int:
+        """Bits of a word of the result of the vector unit, which may be a word of weights."""
+        return self.array_rows * max(self.edge_bits, self.weight_bits)
+
+    @property
+    def vector_slices(self) -> int:
+        """Slices of vector_lanes lanes in a word; 0 without a vector unit."""
+        return self.array_rows // self.vector_lanes if self.vector_lanes else 0
+
+    @property
+    def vector_param_word_bits(self) -> int:
+        """Bits of a parameter word of the vector unit: bias, multiplier and shift of each lane."""
+        return self.vector_lanes * (32 + self.requant_multiplier_bits + 6)
 
     @property
     def weight_word_bits(self) -> int:
@@ -158,6 +210,13 @@ _RANGES = (
     ("dram_latency_cycles", 1, 4095),
     ("dram_burst_bytes", 1, 4096),
     ("clock_mhz", 1, 10000),
+    ("wide_bits", 0, 32),
+    ("vector_lanes", 0, 256),
+    ("vector_stages", 1, 8),
+    ("vector_divider_bits", 1, 16),
+    ("vector_words", 4, 1 << 20),
+    ("vector_rows", 1, 1 << 16),
+    ("vector_param_words", 1, 1 << 16),
 )
 
 
