@@ -180,6 +180,21 @@ def _changes(words: np.ndarray, before: int, n_words: int, copies: int, last_mas
 
 
 @inner
+def _eight(base: int, rows: np.ndarray, first: int, row_bytes: int) -> tuple[int, int, int, int, int, int, int, int]:
+    """Addresses of eight of the rows."""
+    return (
+        base + rows[first] * row_bytes,
+        base + rows[first + 1] * row_bytes,
+        base + rows[first + 2] * row_bytes,
+        base + rows[first + 3] * row_bytes,
+        base + rows[first + 4] * row_bytes,
+        base + rows[first + 5] * row_bytes,
+        base + rows[first + 6] * row_bytes,
+        base + rows[first + 7] * row_bytes,
+    )
+
+
+@inner
 def _fill_block(
     rows: np.ndarray,
     sizes: np.ndarray,
@@ -206,16 +221,7 @@ def _fill_block(
                 store_pair_functions(offset, x0, x1, base, row_bytes)
         out = base + (N_PAIR + n_inputs + lut) * row_bytes
         selects = (base + reads[2] * row_bytes, base + reads[3] * row_bytes, base + reads[4] * row_bytes)
-        low = (
-            base + leaf[0] * row_bytes,
-            base + leaf[1] * row_bytes,
-            base + leaf[2] * row_bytes,
-            base + leaf[3] * row_bytes,
-            base + leaf[4] * row_bytes,
-            base + leaf[5] * row_bytes,
-            base + leaf[6] * row_bytes,
-            base + leaf[7] * row_bytes,
-        )
+        low = _eight(base, leaf, 0, row_bytes)
         if sizes[lut] >= 5:
             for offset in range(0, n_bytes, VECTOR_BYTES):
                 store_tree(offset, out, selects, low)
@@ -230,15 +236,6 @@ def _fill_block(
                 store_tree(offset, out, (), low[:1])
         if sizes[lut] == MOST_INPUTS:  # in two halves, so that all addresses fit into registers
             gate = base + reads[5] * row_bytes
-            high = (
-                base + leaf[8] * row_bytes,
-                base + leaf[9] * row_bytes,
-                base + leaf[10] * row_bytes,
-                base + leaf[11] * row_bytes,
-                base + leaf[12] * row_bytes,
-                base + leaf[13] * row_bytes,
-                base + leaf[14] * row_bytes,
-                base + leaf[15] * row_bytes,
-            )
+            high = _eight(base, leaf, 8, row_bytes)
             for offset in range(0, n_bytes, VECTOR_BYTES):
                 join_tree(offset, out, gate, selects, high)
