@@ -223,18 +223,15 @@ def _claims(one: Published, energy_nj: float) -> Iterator[Quantity]:
     for published, binary, name in ((1e6, False, "float"), (1e3, True, "binary")):
         off_chip, on_chip = (1000 * teacher_uj(one.shape, technology, w, binary=binary) for w in ("dram", "sram"))
         ratio = f"{data}: energy of the {name} classifier / PoET-BiN's"
-        yield Quantity(
-            quantity=f"{ratio}, weights off chip", unit="", published=published, certainty=ABSTRACT,
-            source=f"{_PAPER}: up to", ours=off_chip / one.energy_nj,
-            differs_because="Weights come from DRAM for every image, the assumption that the claim needs; divided by "
-            f"the recalled {one.energy_nj} nJ.",
-        )  # fmt: skip
-        yield Quantity(
-            quantity=f"{ratio}, weights on chip", unit="", published=published, certainty=ABSTRACT,
-            source=f"{_PAPER}: up to", ours=on_chip / one.energy_nj,
-            differs_because="Without the assumption: all weights lie in SRAM on the chip and are read once; divided "
-            f"by the recalled {one.energy_nj} nJ.",
-        )  # fmt: skip
+        for place, teacher_nj, weights in (
+            ("off", off_chip, "Weights come from DRAM for every image, the assumption that the claim needs"),
+            ("on", on_chip, "Without the assumption: all weights lie in SRAM on the chip and are read once"),
+        ):
+            yield Quantity(
+                quantity=f"{ratio}, weights {place} chip", unit="", published=published, certainty=ABSTRACT,
+                source=f"{_PAPER}: up to", ours=teacher_nj / one.energy_nj,
+                differs_because=f"{weights}; divided by the recalled {one.energy_nj} nJ.",
+            )  # fmt: skip
         yield Quantity(
             quantity=f"{ratio} on our fabric, weights on chip", unit="", published=None, certainty="", source="",
             ours=on_chip / energy_nj,
