@@ -12,14 +12,10 @@ from workloads.classifiers.classifier import Classifier
 from workloads.netlist import run_netlist
 from workloads.netlist_builder import NetlistBuilder
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LOCKSTEP_CACHE_DIR", str(tmp_path))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
-def test_made_once_for_each_key(cache: Path) -> None:
+def test_made_once_for_each_key(own_cache: Path) -> None:
     made: list[int] = []
 
     def make() -> list[int]:
@@ -31,12 +27,12 @@ def test_made_once_for_each_key(cache: Path) -> None:
     assert kept("steps", ("a", 1), ("explore.sources",), make) == [3]  # other sources
     assert kept("others", ("a", 1), ("explore.pareto",), make) == [4]
     assert made == [0, 1, 2, 3]
-    assert sorted(path.name for path in cache.iterdir()) == ["others", "steps"]
+    assert sorted(path.name for path in own_cache.iterdir()) == ["others", "steps"]
 
 
-def test_a_damaged_file_is_made_again(cache: Path) -> None:
+def test_a_damaged_file_is_made_again(own_cache: Path) -> None:
     assert kept("steps", (), (), lambda: {"luts": 7}) == {"luts": 7}
-    (file,) = cache.glob("steps/*/answer.json")
+    (file,) = own_cache.glob("steps/*/answer.json")
     file.write_text('{"luts": ')
     assert kept("steps", (), (), lambda: {"luts": 8}) == {"luts": 8}
     assert kept("steps", (), (), lambda: {"luts": 9}) == {"luts": 8}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,12 +14,9 @@ from workloads.classifiers.training import train
 from workloads.kinds.classification import classification_of
 from workloads.mapping.lut import circuit_of
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 DESIGN = Design(classifier="boosted", tree_inputs=2, trees_per_class=4, score_bits=1)
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOCKSTEP_CACHE_DIR", str(tmp_path))
 
 
 @pytest.fixture(scope="module")

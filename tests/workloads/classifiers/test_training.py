@@ -25,8 +25,7 @@ BOOSTED = Design(classifier="boosted", tree_inputs=3, trees_per_class=4, score_b
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("LOCKSTEP_CACHE_DIR", str(tmp_path))
+def _quick(monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> None:
     monkeypatch.setattr(teacher, "MOST_EPOCHS", 10)
 
 
