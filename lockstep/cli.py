@@ -181,7 +181,7 @@ def verify(
                 chosen, workload, images, simulator=simulator, progress=lambda n_new, n_all: shown.advance(n_new)
             )
         _note_open_axes(chosen)
-        _print(show.network_document(network), json_, lambda: show.network_verification(network))
+        _print(show.network_document(network), json_, lambda: show.network_verification(network, images))
         if network.differences:
             raise typer.Exit(1)
         return

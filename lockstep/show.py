@@ -138,17 +138,19 @@ def network_document(found: NetworkResult) -> dict[str, Any]:
     }
 
 
-def network_verification(found: NetworkResult) -> str:
-    """What `lockstep verify --workload` prints."""
+def network_verification(found: NetworkResult, n_wanted: int) -> str:
+    """What `lockstep verify --workload` prints; `n_wanted` samples were asked for, and there may be fewer."""
     lines = [f"{d.where}: {d.what}: expected {d.expected}, RTL {d.rtl}" for d in found.differences]
     if found.accuracy is not None:
         lines.append(
             f"labels: {found.accuracy:.2%} right on the RTL, {found.interpreter_accuracy:.2%} in the interpreter"
         )
+    fewer = f" (all there are, {n_wanted:,} were wanted)" if found.n_samples < n_wanted else ""
     overflows = "" if found.n_overflows is None else f", {found.n_overflows:,} overflows"
     lines.append(
-        f"{found.workload}: {found.n_samples:,} samples, {found.n_cases:,} cases, {found.rtl_cycles:,} RTL cycles "
-        f"({found.simulated_cycles:,} simulated){overflows}: {len(found.differences) or 'no'} differences"
+        f"{found.workload}: {found.n_samples:,} samples{fewer}, {found.n_cases:,} cases, "
+        f"{found.rtl_cycles:,} RTL cycles ({found.simulated_cycles:,} simulated){overflows}: "
+        f"{len(found.differences) or 'no'} differences"
     )
     return "\n".join(lines)
 

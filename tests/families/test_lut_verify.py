@@ -77,5 +77,6 @@ def test_an_imported_circuit_runs_on_the_rtl(file: str) -> None:
     assert found.differences == () and found.rtl_cycles == found.simulated_cycles > 50
     assert (found.n_samples, found.n_cases, found.n_overflows) == (50, 100, None)
     assert found.labels is found.expected_labels is found.accuracy is None
-    (line,) = show.network_verification(found).splitlines()
+    (line,) = show.network_verification(found, 50).splitlines()
     assert line.startswith(f"{Path(file).stem}: 50 samples, 100 cases, ") and line.endswith("simulated): no differences")
+    assert show.network_verification(found, 51) == line.replace(" samples,", " samples (all there are, 51 were wanted),")
