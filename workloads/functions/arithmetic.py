@@ -9,16 +9,15 @@ import numpy as np
 from designs.errors import InputError
 
 INPUT_BITS = 16  # widest stored input of a vector function
+COARSEST_BITS = 8
 
 
 def fine_left_shift(scale: float, finest_bits: int) -> int:
     """Smallest shift >= 0 with `scale / 2**shift <= 2**-finest_bits`: x << shift at the finer scale is the same number.
 
     I-BERT's polynomials round their coefficients to the grid of x; on a coarse grid (8-bit edges) that costs more
-    than the polynomial itself. InputError for scales of 2**16 and above.
+    than the polynomial itself.
     """
-    if not 0 < scale < 1 << 16:
-        raise InputError(f"scale: wanted above 0 and below 2**16, got {scale:g}")
     mantissa, exponent = math.frexp(scale)  # scale = mantissa * 2**exponent, mantissa in [1/2, 1)
     return max(0, exponent + finest_bits - (mantissa == 0.5))
 
@@ -74,10 +73,11 @@ def integer_sqrt_newton(value: int) -> tuple[int, int]:
 
 
 def check_scale(what: str, scale: float, finest_bits: int) -> float:
-    """The scale as a float64; InputError where it is not at least 2**-finest_bits (registers would be too narrow)."""
+    """The scale as a float64; InputError where it is not from 2**-finest_bits to 2**8 (registers have their widths)."""
     value = float(scale)
-    if not math.isfinite(value) or value < math.ldexp(1.0, -finest_bits):
+    if not math.ldexp(1.0, -finest_bits) <= value <= 1 << COARSEST_BITS:
         raise InputError(
-            f"{what}: wanted a scale of at least 2**-{finest_bits}, got {value:g}; quantize its input more coarsely"
+            f"{what}: wanted an input scale from 2**-{finest_bits} to 2**{COARSEST_BITS}, got {value:g}; "
+            "quantize the input with another one"
         )
     return value

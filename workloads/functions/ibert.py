@@ -35,7 +35,7 @@ GELU_SHIFT = 14
 GELU_FINEST_BITS = 12
 SUM_BITS = 32  # of a softmax row's sum, and of 2**32 / sum
 NORM_BITS = 31  # factor = floor(2**31 / std)
-VARIANCE_BITS = 48  # I-BERT's register has 32 bits and a pre-shift from training; 48 hold 16-bit rows without a shift
+VARIANCE_BITS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,17 +186,18 @@ def layer_norm_numbers(
 ) -> LayerNormNumbers:
     """Registers for rows of n entries of `in_bits` bits; `left_shift=None` fills up 16 bits.
 
-    shift is the smallest with which no row overflows `variance_bits`. I-BERT's register has 32 bits, and its shift is
-    calibrated in training; 48 bits need none (16 bits and 2**16 entries).
+    shift is the smallest with which no row can overflow `variance_bits`: with x in an interval of width w, the squares
+    of x - mean sum to at most n * ((w + 1) / 2)^2, and floor after the shift moves each root by less than 1. (I-BERT
+    calibrates its shift in training; its register has 32 bits too.)
     """
     left = INPUT_BITS - in_bits if left_shift is None else left_shift
     if not 1 <= n <= 1 << 16 or not 1 <= in_bits <= INPUT_BITS or not 0 <= left:
         raise InputError(f"layer norm: wanted rows of 1 to 65536 entries of 1 to 16 bits, got {n} of {in_bits} bits")
     if variance_bits % 2 or not 2 <= variance_bits <= 62:
         raise InputError(f"variance_bits: wanted an even number from 2 to 62, got {variance_bits}")
-    width = ((1 << in_bits) - 1) << left  # largest |x - mean|
+    width = ((1 << in_bits) - 1) << left  # largest minus smallest
     shift = 0
-    while n * (-(-width >> shift)) ** 2 >= 1 << variance_bits:
+    while n * (-(-(width + 1) >> (shift + 1)) + (shift > 0)) ** 2 >= 1 << variance_bits:
         shift += 1
     return LayerNormNumbers(n=n, left_shift=left, shift=shift, variance_bits=variance_bits)
 
@@ -207,12 +208,12 @@ def layer_norm_scale(n: int) -> float:
 
 
 def layer_norm_ibert(x: np.ndarray, numbers: LayerNormNumbers) -> np.ndarray:
-    """`floor((x - mean) * factor / 2)` of the rows of x (..., n), int64, at most 33 bits signed.
+    """`floor((x - mean) * factor / 2)` of the rows of x (..., n), int64, 32 bits signed.
 
     x << left_shift has 17 bits signed, its row sum 33; mean is sum / n to the nearest integer, ties to even (the
     published round); y = x - mean 17 bits; sum of (y >> shift)^2 below 2**variance_bits; std = floor(sqrt(sum)) <<
     shift, where a root of 0 counts as 1 (a constant row gives 0; the published code divides by zero); factor =
-    floor(2**31 / std), 32 bits; the product 33 bits signed, below 2**32 in magnitude. There is no epsilon.
+    floor(2**31 / std), 32 bits; the product 33 bits signed (|y| < 2 * std). There is no epsilon.
     """
     x = np.asarray(x, np.int64) << numbers.left_shift
     mean = divide_half_even(x.sum(axis=-1, keepdims=True), numbers.n)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workloads.functions.arithmetic import check_scale, fine_left_shift
+from workloads.functions.arithmetic import check_scale
 from workloads.requantize import fixed_multiplier
 
 BLOCK = 16  # columns of a published block
@@ -32,10 +32,9 @@ class ItaNumbers:
 def ita_numbers(scale: float) -> ItaNumbers:
     """Registers for inputs of this scale. Published: 8 bits, log2(e) * scale = R * 8 / 256 (R = 32 in the code: 1).
 
-    InputError for scales outside 2**-15 .. 2**15.
+    InputError for scales outside 2**-15 .. 2**8.
     """
     scale = check_scale("softmax", scale, 15)
-    fine_left_shift(scale, 0)  # refuses what is too large
     m, shift = fixed_multiplier(np.asarray([scale * math.log2(math.e)]), MULTIPLIER_BITS)
     return ItaNumbers(multiplier=int(m[0]), shift=int(shift[0]))
 

@@ -2,8 +2,8 @@
 
 `y = clip((((v + bias) * multiplier + half) >> shift) + zero, low, high)`, half = 2**(shift-1), or 0 where shift is 0:
 the fixed-point rule of `workloads.requantize`, with the bias before it and a multiplier that may be negative (gamma
-may be). Widths: v 40 bits signed, bias 40, v + bias 41, multiplier `multiplier_bits` + 1 signed (17 by default), shift
-6 bits: the parameters of a channel fit one word of 64 bits. The product has at most 61 bits, so int64 holds it all.
+may be). Widths: v 40 bits signed (norms 32, GELU at most 37), bias 32 signed, v + bias 41, multiplier a sign and
+`multiplier_bits` (16 by default, 20 at most), shift 6 bits. The product has at most 61 bits, so int64 holds it all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy as np
 from designs.errors import InputError
 from workloads.requantize import fixed_multiplier
 
-VALUE_BITS = 40  # of v and of the bias, signed
+VALUE_BITS = 40  # of v, signed
+BIAS_BITS = 32  # signed
 MAX_MULTIPLIER_BITS = 20
 
 
@@ -38,15 +39,15 @@ def output_numbers(
     """Registers for `v * scale * gain + offset`, stored at `out_scale` and `zero`; gain and offset are (n_channels,).
 
     float64 throughout. bias = floor(offset / (scale * gain)), as I-BERT folds beta; |multiplier| / 2**shift is nearest
-    to scale * |gain| / out_scale. Where the bias would need more than 40 bits (a gain of almost zero) the gain is
-    raised in magnitude until it fits, which moves the result by at most |v * offset| * 2**-39.
+    to scale * |gain| / out_scale. Where the bias would need more than 32 bits (in a layer norm: |beta| above 2 sqrt(n) |gamma|) the
+    gain is raised in magnitude until it fits, which moves the result by at most |v * offset| * 2**-31.
     """
     if not 1 <= multiplier_bits <= MAX_MULTIPLIER_BITS:
         raise InputError(f"multiplier_bits: wanted 1 to {MAX_MULTIPLIER_BITS}, got {multiplier_bits}")
     factor = np.atleast_1d(np.asarray(1.0 if gain is None else gain, np.float64)) * float(scale)
     added = np.atleast_1d(np.asarray(0.0 if offset is None else offset, np.float64))
     factor, added = np.broadcast_arrays(factor, added)
-    largest = float((1 << (VALUE_BITS - 1)) - 1)
+    largest = float((1 << (BIAS_BITS - 1)) - 1)
     fits = np.maximum(np.abs(factor), np.abs(added) / largest)
     factor = np.where(factor < 0, -fits, fits)
     used = factor != 0

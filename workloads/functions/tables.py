@@ -62,7 +62,7 @@ def gelu_table_scale(scale: float) -> float:
 
 
 def gelu_table(q: np.ndarray, numbers: TableNumbers) -> np.ndarray:
-    """`(max(q, 0) << left_shift) + entry(|q|)`, int64 at `gelu_table_scale`; 17 + left_shift bits signed."""
+    """`(max(q, 0) << left_shift) + entry(|q|)`, int64 at `gelu_table_scale`; at most 37 bits signed."""
     q = np.asarray(q, np.int64)
     return (np.maximum(q, 0) << numbers.left_shift) + look_up(np.abs(q), numbers)
 
