@@ -39,8 +39,9 @@ def output_numbers(
     """Registers for `v * scale * gain + offset`, stored at `out_scale` and `zero`; gain and offset are (n_channels,).
 
     float64 throughout. bias = floor(offset / (scale * gain)), as I-BERT folds beta; |multiplier| / 2**shift is nearest
-    to scale * |gain| / out_scale. Where the bias would need more than 32 bits (in a layer norm: |beta| above 2 sqrt(n) |gamma|) the
-    gain is raised in magnitude until it fits, which moves the result by at most |v * offset| * 2**-31.
+    to scale * |gain| / out_scale. Where the bias would need more than 32 bits (in a layer norm: |beta| above
+    2 sqrt(n) |gamma|) the gain is raised in magnitude until it fits, which moves the result by at most
+    |v * offset| * 2**-31.
     """
     if not 1 <= multiplier_bits <= MAX_MULTIPLIER_BITS:
         raise InputError(f"multiplier_bits: wanted 1 to {MAX_MULTIPLIER_BITS}, got {multiplier_bits}")
