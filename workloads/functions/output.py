@@ -2,8 +2,8 @@
 
 `y = clip((((v + bias) * multiplier + half) >> shift) + zero, low, high)`, half = 2**(shift-1), or 0 where shift is 0:
 the fixed-point rule of `workloads.requantize`, with the bias before it and a multiplier that may be negative (gamma
-may be). Widths: v 40 bits signed (norms 32, GELU at most 37), bias 32 signed, v + bias 41, multiplier a sign and
-`multiplier_bits` (16 by default, 20 at most), shift 6 bits. The product has at most 61 bits, so int64 holds it all.
+may be). Widths: v 40 bits signed (norms 32, GELU at most 37), bias 40 signed, v + bias 41, multiplier a sign and
+`multiplier_bits` (16 by default: the product has 57 bits; 31 at most), shift 6 bits.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from designs.errors import InputError
-from workloads.requantize import fixed_multiplier
+from workloads.requantize import fixed_multiplier, requantize
 
-VALUE_BITS = 40  # of v, signed
-BIAS_BITS = 32  # signed
-MAX_MULTIPLIER_BITS = 20
+VALUE_BITS = 40  # of v and of the bias, signed
+MAX_MULTIPLIER_BITS = 31
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,16 +38,16 @@ def output_numbers(
     """Registers for `v * scale * gain + offset`, stored at `out_scale` and `zero`; gain and offset are (n_channels,).
 
     float64 throughout. bias = floor(offset / (scale * gain)), as I-BERT folds beta; |multiplier| / 2**shift is nearest
-    to scale * |gain| / out_scale. Where the bias would need more than 32 bits (in a layer norm: |beta| above
-    2 sqrt(n) |gamma|) the gain is raised in magnitude until it fits, which moves the result by at most
-    |v * offset| * 2**-31.
+    to scale * |gain| / out_scale. Where the bias would need more than 40 bits (in a layer norm: |beta| above
+    512 sqrt(n) |gamma|) the gain is raised in magnitude until it fits, which moves the result by at most
+    |v * offset| * 2**-39.
     """
     if not 1 <= multiplier_bits <= MAX_MULTIPLIER_BITS:
         raise InputError(f"multiplier_bits: wanted 1 to {MAX_MULTIPLIER_BITS}, got {multiplier_bits}")
     factor = np.atleast_1d(np.asarray(1.0 if gain is None else gain, np.float64)) * float(scale)
     added = np.atleast_1d(np.asarray(0.0 if offset is None else offset, np.float64))
     factor, added = np.broadcast_arrays(factor, added)
-    largest = float((1 << (BIAS_BITS - 1)) - 1)
+    largest = float((1 << (VALUE_BITS - 1)) - 1)
     fits = np.maximum(np.abs(factor), np.abs(added) / largest)
     factor = np.where(factor < 0, -fits, fits)
     used = factor != 0
@@ -66,9 +65,8 @@ def requantize_wide(v: np.ndarray, numbers: OutputNumbers) -> np.ndarray:
     if v.size and not (-limit <= int(v.min()) and int(v.max()) < limit):
         raise InputError(f"vector output: wanted values of {VALUE_BITS} bits, got {v.min()} to {v.max()}")
     bias, m, shift = (np.asarray(a, np.int64) for a in (numbers.bias, numbers.multiplier, numbers.shift))
-    half = np.where(shift > 0, np.left_shift(1, np.maximum(shift - 1, 0)), 0)
-    y = ((v + bias) * m + half) >> shift
-    return np.clip(y, numbers.low - numbers.zero, numbers.high - numbers.zero) + numbers.zero
+    t = np.where(m < 0, -1, 1) * (v + bias)
+    return requantize(t, np.abs(m), shift, numbers.zero, numbers.low, numbers.high)
 
 
 def _ints(values: np.ndarray) -> tuple[int, ...]:
