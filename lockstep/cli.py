@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from designs.errors import InputError
+from lockstep.workload_help import NAMES, WorkloadCommand
 
 if TYPE_CHECKING:
     from designs.space import Space
@@ -35,9 +36,7 @@ SpaceArgument = Annotated[
 ]
 WorkloadOption = Annotated[
     str | None,
-    typer.Option(
-        "--workload", "-w", help="digits_cnn, resnet50, gemm:64x128x96, ..., or a path; default: the space's own."
-    ),
+    typer.Option("--workload", "-w", help=f"{NAMES}, or a path; default: the space's own."),
 ]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Pin a parameter; repeat for more.")
@@ -49,7 +48,10 @@ ScalingOption = Annotated[
 WorkersOption = Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")]
 
 
-@app.command(epilog="Example: lockstep simulate tensor --workload digits_cnn --set array_rows=8 --set array_cols=8")
+@app.command(
+    cls=WorkloadCommand,
+    epilog="Example: lockstep simulate tensor --workload digits_cnn --set array_rows=8 --set array_cols=8",
+)
 def simulate(
     space: SpaceArgument,
     workload: WorkloadOption = None,
@@ -75,7 +77,10 @@ def simulate(
     _print(row, json_, lambda: show.simulation(row))
 
 
-@app.command(epilog="Example: lockstep sweep designs/tensor.yaml --workload digits_cnn --store results.sqlite")
+@app.command(
+    cls=WorkloadCommand,
+    epilog="Example: lockstep sweep designs/tensor.yaml --workload digits_cnn --store results.sqlite",
+)
 def sweep(
     space: SpaceArgument,
     workload: WorkloadOption = None,
@@ -131,7 +136,7 @@ def sweep(
     _print(document, json_, lambda: show.swept(chosen, loaded.name, found, file, page))
 
 
-@app.command(epilog="Example: lockstep rtl tensor --set array_rows=4 --set array_cols=4 -o rtl")
+@app.command(cls=WorkloadCommand, epilog="Example: lockstep rtl tensor --set array_rows=4 --set array_cols=4 -o rtl")
 def rtl(
     space: SpaceArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")],
@@ -200,7 +205,7 @@ def verify(
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: lockstep synth tensor --set array_rows=4 --set array_cols=4")
+@app.command(cls=WorkloadCommand, epilog="Example: lockstep synth tensor --set array_rows=4 --set array_cols=4")
 def synth(
     space: SpaceArgument,
     workload: WorkloadOption = None,
@@ -256,7 +261,10 @@ def trace(
     _print(found, json_, lambda: show.traced(found, api.space_for(output)))
 
 
-@app.command(epilog="Example: lockstep train lut --workload digits --set tree_inputs=6 -o classifier.npz")
+@app.command(
+    cls=WorkloadCommand,
+    epilog="Example: lockstep train lut --workload digits --set tree_inputs=6 -o classifier.npz",
+)
 def train(
     space: SpaceArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write: .npz.")],
@@ -447,3 +455,7 @@ def _note_open_axes(space: Space) -> None:
 
 def _shown(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

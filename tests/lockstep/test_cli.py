@@ -19,7 +19,7 @@ from designs.errors import InputError
 from designs.technology import load_technology
 from lockstep import cli
 from tests import toy_family
-from workloads.load import load_workload
+from workloads.load import load_workload, workload_names
 
 MAJORITY = Path(__file__).parents[2] / "workloads/classifiers/examples/majority.blif"
 
@@ -60,6 +60,20 @@ def test_help_and_no_arguments_list_the_commands(
     assert code == 0 and all(f"  {command} " in out for command in COMMANDS)
     monkeypatch.setattr(sys, "argv", ["lockstep"])
     assert cli.main() == 0 and capsys.readouterr().out == out
+
+
+@pytest.mark.parametrize("command", ["simulate", "sweep", "rtl", "synth", "train"])
+def test_help_lists_the_workloads_of_every_kind(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):  # the second time, too
+        _, out, _ = run(capsys, command, "--help")
+        assert ", ".join(workload_names()) + ", or a path; default: the space's own." in " ".join(out.split())
+
+
+def test_the_module_runs_like_the_script() -> None:
+    command = [sys.executable, "-m", "lockstep.cli", "simulate", "apple"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("lockstep: apple: wanted a design space") and done.stderr.count("\n") == 1
 
 
 def test_simulate(capsys: pytest.CaptureFixture[str]) -> None:
