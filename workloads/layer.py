@@ -15,9 +15,10 @@ class LayerNumbers:
     """The integers of a layer. Shape-only layers (`Layer.numbers is None`) have none and can be timed but not run.
 
     A matrix product is a 1x1 convolution. `weights` is (out_channels, in_channels // groups, kernel_h, kernel_w) with
-    its zero point already subtracted; it is None for max pooling. A zero point of the input is subtracted before the
-    MAC, so padding contributes nothing. `scale` is float32 `s_in * s_w[channel] / s_out`, one entry or one per output
-    channel. The residual, where there is one, is a tensor of the output's shape that is added after requantization:
+    its zero point already subtracted; it is None for max pooling, and where a vector layer makes the weights. A zero
+    point of the input is subtracted before the MAC, so padding contributes nothing. `scale` is float32
+    `s_in * s_w[channel] / s_out`, one entry or one per output channel. The residual, where there is one, is a tensor
+    of the output's shape that is added after requantization:
     `(y - out_zero) * residual_scales[0] + (r - residual_zero) * residual_scales[1]`, then `+ sum_zero`, then clipped.
     """
 
@@ -37,6 +38,19 @@ class LayerNumbers:
     sum_zero: int = 0
     sum_low: int = 0
     sum_high: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """The part of a stored tensor that a layer reads or writes: some of its images, or some channels of one.
+
+    `channel` is where a block of the machine starts (a multiple of array_rows), so that the part lies in one piece.
+    """
+
+    n_images: int  # of the stored tensor
+    channels: int  # of the stored tensor
+    image: int = 0  # first image of the part
+    channel: int = 0  # first channel of the part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +86,9 @@ class Layer:
     repeat: int = 1  # how many layers of this very shape the network has; only shape-only layers are merged
     inputs: tuple[str, ...] = ()  # tensors read: the input, then the residual
     output: str = ""
+    weights_from: str = ""  # tensor that a `to_weights` vector layer makes; "": the weights are constants
+    in_place: Place | None = None  # where the input lies in the tensor of its name; None: it is the whole
+    out_place: Place | None = None
     numbers: LayerNumbers | None = None
 
     @property

@@ -82,6 +82,12 @@ class Design:
             raise DesignError(
                 "vector_lanes", f"wanted a divisor of array_rows ({self.array_rows}), or 0, got {self.vector_lanes}"
             )
+        if self.vector_lanes and self.requant_multiplier_bits > _MOST_VECTOR_MULTIPLIER_BITS:
+            raise DesignError(
+                "requant_multiplier_bits",
+                f"wanted at most {_MOST_VECTOR_MULTIPLIER_BITS} with a vector unit (its products have 63 bits), "
+                f"got {self.requant_multiplier_bits}",
+            )
 
     # Derived sizes: the one place where both readings of the machine take them from.
 
@@ -144,8 +150,8 @@ class Design:
 
     @property
     def vector_param_word_bits(self) -> int:
-        """Bits of a parameter word of the vector unit: bias, multiplier and shift of each lane."""
-        return self.vector_lanes * (32 + self.requant_multiplier_bits + 6)
+        """Bits of a parameter word of the vector unit: of each lane a bias (40), a signed multiplier, a shift (6)."""
+        return self.vector_lanes * (40 + self.requant_multiplier_bits + 1 + 6)
 
     @property
     def weight_word_bits(self) -> int:
@@ -195,6 +201,7 @@ class Design:
         return 8 * self.channel_unit // self.post_lanes
 
 
+_MOST_VECTOR_MULTIPLIER_BITS = 20
 _RANGES = (
     ("array_rows", 2, 256),
     ("array_cols", 2, 256),

@@ -12,13 +12,13 @@ from enum import IntEnum, auto
 import numpy as np
 
 
-class _Column(IntEnum):
+class Column(IntEnum):
     @staticmethod
     def _generate_next_value_(name: str, start: int, count: int, last_values: list[int]) -> int:
         return count
 
 
-class TileField(_Column):
+class TileField(Column):
     """Columns of `Program.tiles`."""
 
     LOAD_ACT = auto()
@@ -51,7 +51,7 @@ class TileField(_Column):
     N_STORES = auto()  # stores that follow the loads of this tile
 
 
-class OutputField(_Column):
+class OutputField(Column):
     """Columns of `Program.outputs`."""
 
     WAIT_TILES = auto()  # completed tiles before the output path starts
