@@ -49,11 +49,6 @@ class Design:
                 raise DesignError(field, f"wanted a power of two, got {value}")
         if self.n_macs % self.n_sets:
             raise DesignError("n_sets", f"wanted a divisor of n_macs ({self.n_macs}), got {self.n_sets}")
-        if self.relative_bits and self.feed == "window":
-            raise DesignError(
-                "relative_bits",
-                f"wanted 0 where feed is window (gaps start anew in each column), got {self.relative_bits}",
-            )
         if self.entry_bytes > self.dram_bytes_per_cycle:
             raise DesignError(
                 "dram_bytes_per_cycle",
@@ -90,9 +85,14 @@ class Design:
         return max((self.accumulators - 1).bit_length(), 1)
 
     @property
+    def gap_bits(self) -> int:
+        """Bits of a stored gap; 0 where whole tags are stored, as always with a window."""
+        return self.relative_bits if self.feed == "queue" else 0
+
+    @property
     def tag_field_bits(self) -> int:
         """Bits of what an entry stores of its tag: all of it, or a gap."""
-        return self.relative_bits or self.tag_bits
+        return self.gap_bits or self.tag_bits
 
     @property
     def entry_bits(self) -> int:

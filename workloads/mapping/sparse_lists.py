@@ -69,7 +69,7 @@ def slice_of(design: Design, matrix: NonZeros, first_row: int, n_rows: int) -> S
     """The lists of `n_rows` rows from `first_row` on, whether or not they fit; kept for the next design that asks."""
     dealing = _Dealing(
         matrix, first_row, n_rows, design.n_macs, design.n_sets, design.sort_rows, design.feed == "queue",
-        design.relative_bits,
+        design.gap_bits,
     )  # fmt: skip
     if dealing in _kept:
         _kept.move_to_end(dealing)
