@@ -82,12 +82,6 @@ class Design:
             raise DesignError(
                 "vector_lanes", f"wanted a divisor of array_rows ({self.array_rows}), or 0, got {self.vector_lanes}"
             )
-        if self.vector_lanes and self.requant_multiplier_bits > _MOST_VECTOR_MULTIPLIER_BITS:
-            raise DesignError(
-                "requant_multiplier_bits",
-                f"wanted at most {_MOST_VECTOR_MULTIPLIER_BITS} with a vector unit (its products have 63 bits), "
-                f"got {self.requant_multiplier_bits}",
-            )
 
     # Derived sizes: the one place where both readings of the machine take them from.
 
@@ -201,7 +195,6 @@ class Design:
         return 8 * self.channel_unit // self.post_lanes
 
 
-_MOST_VECTOR_MULTIPLIER_BITS = 20
 _RANGES = (
     ("array_rows", 2, 256),
     ("array_cols", 2, 256),

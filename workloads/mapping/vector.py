@@ -26,7 +26,7 @@ class VectorOperation(IntEnum):
 class VectorField(Column):
     """Columns of `VectorProgram.steps`."""
 
-    X_ADDR = auto()  # bytes: line (first block, first line); gather: the line of ids
+    X_ADDR = auto()  # bytes: line (first block, first line); gather: the first line of ids
     Z_ADDR = auto()
     Y_ADDR = auto()  # bytes: line (first block, first line); to_weights: the line of weights
     LINES = auto()  # lines of in_w pixels
