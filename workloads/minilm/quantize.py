@@ -1,0 +1,93 @@
+"""Quantize the exported encoder after training: `python -m workloads.minilm.quantize DIR [--widths mixed]`.
+
+Reads DIR/float.onnx and writes DIR/<widths>.onnx, a QDQ model. Ranges are those of sentences out of numpy's
+docstrings, others than those that `compare` draws.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+from designs.errors import InputError
+from designs.whole_file import whole_file
+from workloads.encoders.calibrate import distributions
+from workloads.encoders.edges import Edges
+from workloads.encoders.qdq import quantize_encoder
+from workloads.encoders.widths import WIDTHS
+from workloads.minilm.export import FLOAT_NAME
+from workloads.minilm.package import sentences
+
+CALIBRATION_SEED = 0
+LONGEST = 64  # tokens of a sentence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0, or 2 for bad input, told in one line on stderr."""
+    parser = argparse.ArgumentParser(
+        prog="python -m workloads.minilm.quantize", description="The exported encoder as a QDQ model."
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the folder of workloads.minilm.export")
+    parser.add_argument("--widths", choices=list(WIDTHS), nargs="+", default=["mixed"], help="of the edges (mixed)")
+    parser.add_argument("--samples", type=int, default=64, metavar="N", help="sentences that give the ranges (64)")
+    options = parser.parse_args(arguments)
+    try:
+        for path in quantize(options.folder, options.widths, options.samples):
+            print(path)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def quantize(folder: Path, names: Sequence[str], n_samples: int) -> Iterator[Path]:
+    """Write a model for each name of `WIDTHS`, answering its path; InputError where there is no exported model."""
+    if n_samples < 1:
+        raise InputError(f"--samples {n_samples}: wanted 1 or more, got {n_samples}")
+    model = read_float(folder)
+    drawn = sentences(n_samples, longest=longest_of(model, LONGEST), seed=CALIBRATION_SEED)
+    edges = Edges(model)
+    edges.check()
+    seen = distributions(model, edges.rounded(), drawn, progress("calibrating"))
+    for name in names:
+        path = folder / f"{name}.onnx"
+        with whole_file(path) as part:
+            onnx.save(quantize_encoder(model, seen, WIDTHS[name]), part)
+        yield path
+
+
+def read_float(folder: Path) -> onnx.ModelProto:
+    """The exported model; InputError where there is none."""
+    path = folder / FLOAT_NAME
+    try:
+        return onnx.load(path, format="protobuf")
+    except (OSError, DecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{path}: wanted an exported model, got {reason}; python -m workloads.minilm.export {folder}"
+        ) from error
+
+
+def longest_of(model: onnx.ModelProto, most: int) -> int:
+    """Tokens that a sentence may have: those of the model where its length is fixed, else `most`."""
+    return int(model.graph.input[0].type.tensor_type.shape.dim[1].dim_value) or most
+
+
+def progress(title: str) -> Callable[[int, int], None]:
+    """Tells on stderr how much is done: a line that is written over on a terminal, else one in the end."""
+
+    def tell(n_done: int, n_all: int) -> None:
+        if sys.stderr.isatty() or n_done == n_all:
+            end = "\n" if n_done == n_all else ""
+            print(f"\r{title}: {n_done} of {n_all}", end=end, file=sys.stderr, flush=True)
+
+    return tell
+
+
+if __name__ == "__main__":
+    sys.exit(main())
