@@ -92,7 +92,7 @@ def _narrow(data: np.ndarray) -> np.ndarray:
 
 
 def _header(graph: Graph) -> dict[str, Any]:
-    return {
+    header = {
         "format": FORMAT,
         "name": graph.name,
         "inputs": list(graph.inputs),
@@ -111,6 +111,9 @@ def _header(graph: Graph) -> dict[str, Any]:
             for op in graph.ops
         ],
     }
+    if graph.states:  # left out where there are none: files and digests of graphs without stay as they are
+        header["states"] = [list(pair) for pair in graph.states]
+    return header
 
 
 def _tensor_header(tensor: Tensor, index: int) -> dict[str, Any]:
@@ -133,7 +136,13 @@ def _graph(header: dict[str, Any], data: dict[str, np.ndarray]) -> Graph:
         outputs=_typed_tuple(header["outputs"], str),
         tensors=tuple(_tensor(entry, data) for entry in _typed(header["tensors"], list)),
         ops=tuple(_op(entry) for entry in _typed(header["ops"], list)),
+        states=tuple(_pair(entry) for entry in _typed(header.get("states", []), list)),
     )
+
+
+def _pair(entry: Any) -> tuple[str, str]:
+    name, following = _typed_tuple(entry, str)
+    return name, following
 
 
 def _tensor(entry: Any, data: dict[str, np.ndarray]) -> Tensor:

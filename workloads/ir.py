@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from designs.errors import InputError
+from workloads.ir_vector import SAME_VALUE_INPUTS, VECTOR_OPS, check_vector_op, vector_shape
 
 # op kind -> (fewest inputs, most inputs, attributes with their lengths: 0 is one int)
 OPS: dict[str, tuple[int, int, dict[str, int]]] = {
@@ -26,8 +27,10 @@ OPS: dict[str, tuple[int, int, dict[str, int]]] = {
     "concat": (1, 64, {"axis": 0}),
     "reshape": (1, 1, {}),
     "transpose": (1, 1, {"order": -1}),
+    **VECTOR_OPS,
 }
-SAME_VALUES = ("max_pool", "reshape", "transpose")  # the output has the input's stored integers: same scale, same zero
+# the output has an input's stored integers: same scale, same zero
+SAME_VALUES = ("max_pool", "reshape", "transpose", *SAME_VALUE_INPUTS)
 MAX_BITS = 32
 
 
@@ -97,13 +100,17 @@ class Op:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Graph:
-    """Tensors by name, and the ops in an order in which each tensor is computed before it is read."""
+    """Tensors by name, and the ops in an order in which each tensor is computed before it is read.
+
+    `states` are pairs (input, computed tensor): what a step computes there is the input of the step after it (caches).
+    """
 
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     tensors: tuple[Tensor, ...]
     ops: tuple[Op, ...]
+    states: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def by_name(self) -> dict[str, Tensor]:
@@ -132,7 +139,19 @@ def check_graph(graph: Graph) -> Graph:
     for name in graph.outputs:
         if name not in known:
             raise InputError(f"{graph.name}: wanted outputs that are computed, got {name!r}")
+    _check_states(graph, known)
     return graph
+
+
+def _check_states(graph: Graph, known: set[str]) -> None:
+    if len({name for name, _ in graph.states}) != len(graph.states):
+        raise InputError(f"{graph.name}: wanted states of inputs that differ, got one twice")
+    for name, following in graph.states:
+        if name not in graph.inputs or following not in known or graph.by_name[following].data is not None:
+            raise InputError(f"{graph.name}: wanted states (input, computed tensor), got ({name!r}, {following!r})")
+        a, b = graph.by_name[name], graph.by_name[following]
+        if (a.shape, a.bits, a.signed) != (b.shape, b.bits, b.signed) or not a.same_quantization(b):
+            raise InputError(f"{graph.name}: wanted a state of one shape and type, got {name!r} unlike {following!r}")
 
 
 def _check_tensor(tensor: Tensor) -> None:
@@ -197,14 +216,22 @@ def _check_op(op: Op, graph: Graph, known: set[str]) -> None:
         raise InputError(f"{where}: wanted an output of shape {list(wanted)}, got {list(out.shape)}")
     if not out.low <= op.low <= op.high <= out.high:
         raise InputError(f"{where}: wanted bounds from {out.low} to {out.high}, got {op.low} to {op.high}")
-    if op.kind in SAME_VALUES and not tensors[0].same_quantization(out):
-        raise InputError(f"{where}: wanted the scale and zero point of its input at the output")
-    if op.kind in SAME_VALUES and (tensors[0].bits, tensors[0].signed) != (out.bits, out.signed):
-        raise InputError(f"{where}: wanted the bits and the sign of its input at the output")
-    if op.kind in SAME_VALUES and (op.low, op.high) != (out.low, out.high):
-        raise InputError(f"{where}: wanted the bounds of its output's type, got {op.low} to {op.high}")
+    if op.kind in SAME_VALUES:
+        _check_same_values(where, op, [tensors[i] for i in SAME_VALUE_INPUTS.get(op.kind, (0,))], out)
+    if op.kind in VECTOR_OPS:
+        check_vector_op(op, tensors, out)
     if out.axis is not None and out.bits < MAX_BITS:
         raise InputError(f"{where}: wanted one scale at an output of fewer than {MAX_BITS} bits")
+
+
+def _check_same_values(where: str, op: Op, sources: list[Tensor], out: Tensor) -> None:
+    for x in sources:
+        if not x.same_quantization(out):
+            raise InputError(f"{where}: wanted the scale and zero point of its input at the output")
+        if (x.bits, x.signed) != (out.bits, out.signed):
+            raise InputError(f"{where}: wanted the bits and the sign of its input at the output")
+    if (op.low, op.high) != (out.low, out.high):
+        raise InputError(f"{where}: wanted the bounds of its output's type, got {op.low} to {op.high}")
 
 
 def _check_attrs(where: str, op: Op, attrs: Mapping[str, int]) -> None:
@@ -229,6 +256,8 @@ def output_shape(op: Op, tensors: list[Tensor]) -> tuple[int, ...]:
     """Shape of the op's output (of a reshape: its input's), or InputError where the inputs do not go together."""
     where = f"op {op.name} ({op.kind})"
     x = tensors[0].shape
+    if op.kind in VECTOR_OPS:
+        return vector_shape(op, tensors)
 
     def refuse(wanted: str) -> InputError:
         return InputError(f"{where}: wanted {wanted}, got {', '.join(str(list(t.shape)) for t in tensors)}")

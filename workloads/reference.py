@@ -2,37 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from designs.errors import InputError
 from workloads.accumulate import conv_accumulated, conv_exact, matmul_exact, windows
+from workloads.functions.choice import I_BERT, FunctionChoice, check_functions
 from workloads.ir import Graph, Op, Tensor
+from workloads.ir_vector import VECTOR_OPS
 from workloads.layer import Arithmetic, Layer
+from workloads.reference_vector import run_vector_op
 from workloads.requantize import apply_scale, check_rounding, fixed_multiplier_pair, requantize
 
 
 def run_graph(
-    graph: Graph, feeds: Mapping[str, np.ndarray], rounding: str = "float32", multiplier_bits: int = 16
-) -> dict[str, np.ndarray]:
+    graph: Graph, feeds: Mapping[str, np.ndarray], rounding: str = "float32", multiplier_bits: int = 16,
+    functions: FunctionChoice = I_BERT,
+) -> dict[str, np.ndarray]:  # fmt: skip
     """Stored integers (int64) of every tensor the graph computes, inputs included, for the given stored inputs.
 
-    `rounding` is a mode of `workloads.requantize`. InputError where a feed is missing or does not fit its tensor.
+    `rounding` is a mode of `workloads.requantize`; `functions` says which softmax and GELU. InputError where a feed is
+    missing or does not fit its tensor.
     """
     check_rounding(rounding)
+    check_functions(functions)
     values = {t.name: t.data for t in graph.tensors if t.data is not None}
     for name in graph.inputs:
         values[name] = _feed(graph.by_name[name], feeds)
     for op in graph.ops:
-        values[op.output] = run_op(graph, op, [values[name] for name in op.inputs], rounding, multiplier_bits)
+        inputs = [values[name] for name in op.inputs]
+        values[op.output] = run_op(graph, op, inputs, rounding, multiplier_bits, functions)
     return {name: value for name, value in values.items() if graph.by_name[name].data is None}
 
 
-def run_op(graph: Graph, op: Op, inputs: list[np.ndarray], rounding: str, multiplier_bits: int = 16) -> np.ndarray:
+def run_steps(
+    graphs: Graph | Sequence[Graph], feeds: Sequence[Mapping[str, np.ndarray]], rounding: str = "float32",
+    multiplier_bits: int = 16, functions: FunctionChoice = I_BERT,
+) -> list[dict[str, np.ndarray]]:  # fmt: skip
+    """`run_graph` of each step's feeds in turn, the states of a step carried to the next.
+
+    One graph for all steps or one for each, all with the same states. A state that the first feeds lack starts at its
+    zero point (an empty cache). InputError also where the steps do not go together.
+    """
+    steps = [graphs] * len(feeds) if isinstance(graphs, Graph) else list(graphs)
+    if len(steps) != len(feeds):
+        raise InputError(f"steps: wanted a graph for each of the {len(feeds)} feeds, got {len(steps)}")
+    results: list[dict[str, np.ndarray]] = []
+    for graph, feed in zip(steps, feeds, strict=True):
+        given = dict(feed)
+        for name, following in graph.states:
+            if not results:
+                tensor = graph.by_name[name]
+                given.setdefault(name, np.full(tensor.shape, tensor.zero_point, np.int64))
+            elif name in feed:
+                raise InputError(f"input {name}: wanted no feed after the first step, for it is a state")
+            elif following not in results[-1]:
+                raise InputError(f"{graph.name}: wanted the states of the step before, got another, {following!r}")
+            else:
+                given[name] = results[-1][following]
+        results.append(run_graph(graph, given, rounding, multiplier_bits, functions))
+    return results
+
+
+def run_op(
+    graph: Graph, op: Op, inputs: list[np.ndarray], rounding: str, multiplier_bits: int = 16,
+    functions: FunctionChoice = I_BERT,
+) -> np.ndarray:  # fmt: skip
     """Stored integers (int64) of the op's output, from those of its inputs."""
     tensors = [graph.by_name[name] for name in op.inputs]
     out = graph.by_name[op.output]
+    if op.kind in VECTOR_OPS:
+        return run_vector_op(op, tensors, out, inputs, functions, multiplier_bits)
     x = inputs[0]
 
     def rescale(t: np.ndarray, ratio: np.ndarray, axis: int = -1) -> np.ndarray:

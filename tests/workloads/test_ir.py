@@ -52,7 +52,7 @@ def test_illegal_tensors(graph: Graph, name: str, changes: dict[str, object], me
 
 
 OP_CASES = [
-    ({"kind": "softmax"}, "op up_op: wanted one of conv, matmul"),
+    ({"kind": "sigmoid"}, "op up_op: wanted one of conv, matmul"),
     ({"inputs": ("x",)}, "op up_op (matmul): wanted 2 to 3 inputs, got 1"),
     ({"inputs": ("down", "w1", "b1")}, "wanted inputs computed before, got 'down'"),
     ({"output": "x"}, "wanted an output not computed before, got 'x'"),
