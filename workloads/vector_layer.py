@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from workloads.functions.choice import I_BERT, FunctionChoice
 from workloads.layer import Layer, Place
 
 VectorKind = Literal["softmax", "layer_norm", "range_norm", "gelu", "requantize", "add", "gather", "to_weights"]
@@ -89,11 +90,9 @@ class VectorLayer:
 
 @dataclass(frozen=True, kw_only=True)
 class VectorArithmetic:
-    """Which integer functions a vector unit has, and how wide its multipliers are."""
+    """Which integer functions a vector unit has, and how wide the multipliers of its requantizers are."""
 
-    functions: Literal["polynomial", "table"] = "polynomial"
-    softmax: Literal["i_bert", "ita"] = "i_bert"
-    lanes: int = 16  # columns that meet ITA's running sum together
+    functions: FunctionChoice = I_BERT
     multiplier_bits: int = 16
 
 
