@@ -1,0 +1,71 @@
+"""When the runs of a sparse machine begin and end (docs/sparse.md, section 3): beats, buffers, phases, results."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.kernels.compiled import entry, inner
+
+PRIME, SETTLE, OUTPUT_PIPELINE = 2, 2, 3  # cycles
+
+
+@entry
+def run_times(
+    multiply_cycles: np.ndarray,
+    slice_beats: np.ndarray,
+    vector_beats: int,
+    output_words: np.ndarray,
+    n_buffers: int,
+    latency_cycles: int,
+    arrivals: np.ndarray,
+    next_ready: np.ndarray,
+) -> tuple[int, int]:
+    """(cycles, drain cycles of all runs) of the whole machine.
+
+    `multiply_cycles` (n_slices, n_vectors); `slice_beats` and `output_words` (n_slices,), of a run the latter. Beat i
+    is offered from cycle arrivals[i] on; with no arrivals (0,) from latency_cycles + i. The receiver takes a word that
+    is there in cycle t in cycle next_ready[t] (beyond the array: in t).
+    """
+    n_slices, n_vectors = multiply_cycles.shape
+    slice_free = np.zeros(n_buffers, np.int64)  # first cycle in which a buffer takes a beat
+    vector_free = np.zeros(n_buffers, np.int64)
+    n_beats, taken, ended, n_drain = 0, np.int64(-1), np.int64(-1), np.int64(0)
+    for index in range(n_slices):
+        if slice_beats[index]:
+            earliest = max(taken + 1, slice_free[index % n_buffers])
+            taken = _take(earliest, n_beats, slice_beats[index], latency_cycles, arrivals)
+            n_beats += slice_beats[index]
+        loaded = taken if slice_beats[index] else np.int64(-1)
+        for vector in range(n_vectors):
+            buffer = (index * n_vectors + vector) % n_buffers
+            taken = _take(max(taken + 1, vector_free[buffer]), n_beats, vector_beats, latency_cycles, arrivals)
+            n_beats += vector_beats
+            multiplied = max(loaded, taken, ended) + 1 + PRIME + multiply_cycles[index, vector]
+            vector_free[buffer] = multiplied
+            drained = multiplied + SETTLE
+            ended = _drain(drained + OUTPUT_PIPELINE, output_words[index], next_ready)
+            n_drain += ended + 1 - drained
+        slice_free[index % n_buffers] = ended + 1
+    return int(ended + 1), int(n_drain)
+
+
+@inner
+def _take(earliest: int, first: int, n: int, latency_cycles: int, arrivals: np.ndarray) -> int:
+    """The cycle in which the last of n beats from number `first` on is taken."""
+    if len(arrivals) == 0:
+        return max(earliest, latency_cycles + first) + n - 1
+    taken = np.int64(earliest - 1)
+    for beat in range(first, first + n):
+        taken = max(taken + 1, arrivals[beat])
+    return int(taken)
+
+
+@inner
+def _drain(first: int, n: int, next_ready: np.ndarray) -> int:
+    """The cycle in which the last of n words is taken, the first of which is there in cycle `first`."""
+    taken = np.int64(first - 1)
+    for word in range(n):
+        if taken + 1 >= len(next_ready):
+            return int(taken + n - word)
+        taken = next_ready[taken + 1]
+    return int(taken)
