@@ -115,7 +115,7 @@ class QueueWalker(wiring.Component):
         m.d.sync += [slot_read.eq(slot), first.eq(~within)]
         entry = entry_of(design, self.word, slot_read)
         m.d.comb += self.value.eq(entry.value)
-        if design.relative_bits:  # a gap counts from the entry before it in the same column, or from -1
+        if design.gap_bits:  # a gap counts from the entry before it in the same column, or from -1
             following = Signal(design.tag_bits)
             m.d.comb += self.tag.eq(Mux(first, 0, following) + entry.tag)
             m.d.sync += following.eq(self.tag + 1)

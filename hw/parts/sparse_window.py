@@ -1,4 +1,4 @@
-"""The window of activations that all lanes share, and how they walk their lists along it (docs/sparse.md, section 3)."""
+"""The window of activations that all lanes share, and how they walk their lists along it (docs/sparse.md)."""
 
 from __future__ import annotations
 
