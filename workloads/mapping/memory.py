@@ -28,31 +28,36 @@ def unpack_words(words: np.ndarray, n_lanes: int, bits: int, signed: bool) -> np
     return np.where(fields[..., -1] == 1, values - (1 << bits), values) if signed else values
 
 
-def pack_activations(design: Design, x: np.ndarray, zero: int) -> np.ndarray:
-    """Bytes of the lines of `x` (n_images, channels, h, w), unused lanes of the last block holding `zero`."""
+def pack_activations(design: Design, x: np.ndarray, zero: int, bits: int = 0) -> np.ndarray:
+    """Bytes of the lines of `x` (n_images, channels, h, w), unused lanes of the last block holding `zero`.
+
+    `bits` are those of the edge's values; 0: at most act_bits. They say whether it is stored narrow or wide.
+    """
     n_images, channels, height, width = x.shape
     lanes = design.array_rows
     blocks = ceil_div(channels, lanes)
     padded = np.full((n_images, blocks * lanes, height, width), zero, dtype=np.int64)
     padded[:, :channels] = x
     words = padded.reshape(n_images, blocks, lanes, height, width).transpose(0, 1, 3, 4, 2).reshape(-1, lanes)
-    packed = pack_words(words, design.act_bits).reshape(n_images * blocks * height, -1)
-    n_line_bytes = line_bytes(width, design.act_word_bits, design.dram_burst_bytes)
+    packed = pack_words(words, design.stored_bits(bits)).reshape(n_images * blocks * height, -1)
+    n_line_bytes = line_bytes(width, design.stored_word_bits(bits), design.dram_burst_bytes)
     lines = np.zeros((packed.shape[0], n_line_bytes), dtype=np.uint8)
     lines[:, : packed.shape[1]] = packed
     return lines.reshape(-1)
 
 
-def unpack_activations(design: Design, data: np.ndarray, shape: tuple[int, int, int, int], signed: bool) -> np.ndarray:
+def unpack_activations(
+    design: Design, data: np.ndarray, shape: tuple[int, int, int, int], signed: bool, bits: int = 0
+) -> np.ndarray:
     """Inverse of `pack_activations`, unused lanes dropped: int64 of `shape` (n_images, channels, h, w)."""
     n_images, channels, height, width = shape
     lanes = design.array_rows
     blocks = ceil_div(channels, lanes)
-    word_bytes = ceil_div(design.act_word_bits, 8)
+    word_bytes = ceil_div(design.stored_word_bits(bits), 8)
     n_lines = n_images * blocks * height
-    line = line_bytes(width, design.act_word_bits, design.dram_burst_bytes)
+    line = line_bytes(width, design.stored_word_bits(bits), design.dram_burst_bytes)
     words = data[: n_lines * line].reshape(n_lines, line)[:, : width * word_bytes].reshape(-1, word_bytes)
-    values = unpack_words(np.ascontiguousarray(words), lanes, design.act_bits, signed)
+    values = unpack_words(np.ascontiguousarray(words), lanes, design.stored_bits(bits), signed)
     values = values.reshape(n_images, blocks, height, width, lanes).transpose(0, 1, 4, 2, 3)
     return values.reshape(n_images, blocks * lanes, height, width)[:, :channels]
 
@@ -83,7 +88,7 @@ def put_constants(image: np.ndarray, design: Design, layer: Layer, tiling: Tilin
     assert numbers is not None
     bound = bind_numbers(design, layer)
     for tile, step in zip(program.tiles, steps(design, layer, tiling), strict=True):
-        if tile[TileField.LOAD_WEIGHTS]:
+        if tile[TileField.LOAD_WEIGHTS] and numbers.weights is not None:
             words = weight_words(design, layer, numbers, step)
             put_bytes(image, int(tile[TileField.WEIGHT_ADDR]), pack_words(words, design.weight_bits).reshape(-1))
         if tile[TileField.LOAD_PARAMS]:

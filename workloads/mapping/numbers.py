@@ -92,7 +92,7 @@ def _check_values(design: Design, layer: Layer, numbers: LayerNumbers) -> None:
             ("sum", numbers.sum_low, numbers.sum_high),
         ]
     for what, low, high in ranges:
-        bits = _bits(low, high)
+        bits = bits_of_range(low, high)
         if bits > design.act_bits:
             raise InputError(
                 f"{layer.name}: act_bits: the {what} is {low} to {high}, wanted at least {bits}, got {design.act_bits}"
@@ -109,14 +109,14 @@ def _check_weights(design: Design, layer: Layer, weights: np.ndarray) -> None:
         if not np.all(np.abs(weights) == 1):
             raise InputError(f"{layer.name}: weight_bits: 1 bit holds -1 and +1, the weights are {low} to {high}")
         return
-    bits = _bits(min(low, -1), high)
+    bits = bits_of_range(min(low, -1), high)
     if bits > design.weight_bits:
         raise InputError(
             f"{layer.name}: weight_bits: weights are {low} to {high}, wanted at least {bits}, got {design.weight_bits}"
         )
 
 
-def _bits(low: int, high: int) -> int:
+def bits_of_range(low: int, high: int) -> int:
     """Bits that hold every integer of [low, high]; two's complement where low is negative."""
     if low < 0:
         return max((-low - 1).bit_length(), high.bit_length() if high > 0 else 0) + 1

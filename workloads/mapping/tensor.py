@@ -321,6 +321,24 @@ def build_program(design: Design, layer: Layer, tiling: Tiling, regions: Regions
     return _Builder(design, layer, tiling, regions).build()
 
 
+@dataclass(frozen=True, kw_only=True)
+class ConstantsLines:
+    """Where the tiles of a layer find their weights and parameters."""
+
+    steps: list[Step]
+    weight_addr: dict[tuple[int, ...], int]  # by `Step.weight_key`
+    param_addr: dict[tuple[int, ...], int]  # by `Step.param_key`
+    end: int  # first byte after them
+
+
+def constants_lines(design: Design, layer: Layer, tiling: Tiling, constants: int) -> ConstantsLines:
+    """The lines of weights and parameters of a layer whose constants start at the byte `constants`."""
+    built = _Builder(design, layer, tiling, Regions(act=0, residual=0, out=0, constants=constants))
+    return ConstantsLines(
+        steps=built.steps, weight_addr=built.weight_addr, param_addr=built.param_addr, end=built.end
+    )
+
+
 class _Builder:
     def __init__(self, design: Design, layer: Layer, tiling: Tiling, regions: Regions) -> None:
         self.design, self.layer, self.tiling, self.regions = design, layer, tiling, regions
