@@ -42,15 +42,18 @@ class LayerNumbers:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """The part of a stored tensor that a layer reads or writes: some of its images, or some channels of one.
+    """The part of a stored tensor that a layer reads or writes: some of its images, channels or lines.
 
-    `channel` is where a block of the machine starts (a multiple of array_rows), so that the part lies in one piece.
+    `channel` is where a block of the machine starts (a multiple of array_rows), so that the part lies in one piece. A
+    part of some lines begins `line` lines into each block, and its blocks are `lines` lines apart.
     """
 
     n_images: int  # of the stored tensor
     channels: int  # of the stored tensor
     image: int = 0  # first image of the part
     channel: int = 0  # first channel of the part
+    lines: int = 0  # of the stored tensor; 0: as many as the part has
+    line: int = 0  # first line of the part
 
 
 @dataclass(frozen=True, kw_only=True)
