@@ -396,15 +396,26 @@ def reproduce(
     return found | {"files": [str(path) for path in written]}
 
 
-def formats(matrix: Any, *, value_bits: int = 8, pattern: bool = False) -> dict[str, Any]:
-    """The bits of a matrix in every sparse format, the smallest first, beside dense.
+def formats(
+    matrix: Any,
+    *,
+    value_bits: int = 8,
+    pattern: bool = False,
+    n_macs: int | None = None,
+    n_sets: int | None = None,
+) -> dict[str, Any]:
+    """The bits of a matrix in every sparse format, the smallest first, beside dense, and the utilization of an engine.
 
     `matrix` is a file (scipy.sparse .npz, .npy or .npz with one array, Matrix Market .mtx), a numpy array or a
     scipy.sparse matrix of signed integers of `value_bits` bits; with `pattern`, of any numbers, and only the places of
     the non-zeros count. The answer has matrix, shape, nnz, density (None without elements), value_bits, `formats`
-    (format, stored_bits, metadata_bits, ratio_to_dense, n_padding) and `refused` (format, reason). What utilization an
-    engine reaches on each format is not told: that takes the simulator of a sparse engine, which is not there yet.
+    (format, stored_bits, metadata_bits, ratio_to_dense, n_padding, utilization), `refused` (format, reason), n_macs and
+    n_sets. Formats that are dealt to lanes are those of an engine of `n_macs` lanes in `n_sets` sets, by default those
+    of the default sparse machine. `utilization` is nnz / (n_macs * longest list): what the engine reaches where its
+    lanes never wait for activations; None for formats that do not say which lane takes what.
     """
+    from designs.families.sparse import Design
+    from workloads.sparse import formats as known_formats
     from workloads.sparse import nonzeros
     from workloads.sparse.read import read_matrix
     from workloads.sparse.sizes import size_table
@@ -416,7 +427,11 @@ def formats(matrix: Any, *, value_bits: int = 8, pattern: bool = False) -> dict[
         taken = take(given, value_bits)
     except InputError as error:
         raise InputError(f"{matrix}: {error}" if is_file else str(error)) from error
-    table = size_table(taken)
+    n_macs = Design.n_macs if n_macs is None else n_macs
+    n_sets = Design.n_sets if n_sets is None else n_sets
+    if n_macs < 1 or n_sets < 1 or n_macs % n_sets:
+        raise InputError(f"--n-sets: wanted a divisor of the {n_macs} MACs, got {n_sets}; all sets have as many lanes")
+    table = size_table(taken, [point.on_engine(n_macs, n_sets) for point in known_formats.points()])
     return {
         "matrix": str(matrix) if is_file else "matrix",
         "shape": list(taken.shape),
@@ -425,6 +440,8 @@ def formats(matrix: Any, *, value_bits: int = 8, pattern: bool = False) -> dict[
         "value_bits": value_bits,
         "formats": table.rows,
         "refused": table.refused,
+        "n_macs": n_macs,
+        "n_sets": n_sets,
     }
 
 

@@ -313,12 +313,14 @@ def formats(
     ],
     value_bits: Annotated[int, typer.Option(help="Width of a value, two's complement: 1 to 64.")] = 8,
     pattern: Annotated[bool, typer.Option("--pattern", help="Any numbers: only places of non-zeros count.")] = False,
+    n_macs: Annotated[int | None, typer.Option(min=1, help="MACs of the engine whose utilization is told.")] = None,
+    n_sets: Annotated[int | None, typer.Option(min=1, help="Its sets (sa_rcsc), a divisor of its MACs.")] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Set the sizes of a matrix in all sparse formats beside dense, the smallest first."""
+    """Set the sizes of a matrix in all sparse formats beside dense, the smallest first, and how busy MACs are on it."""
     from lockstep import api, show
 
-    found = api.formats(matrix, value_bits=value_bits, pattern=pattern)
+    found = api.formats(matrix, value_bits=value_bits, pattern=pattern, n_macs=n_macs, n_sets=n_sets)
     _print(found, json_, lambda: show.formats(found))
 
 

@@ -244,8 +244,10 @@ def formats(found: Mapping[str, Any]) -> str:
     shape = " x ".join(f"{size:,}" for size in found["shape"])
     density = "" if found["density"] is None else f" ({found['density']:.3%})"
     head = f"{found['matrix']}: {shape}, {found['nnz']:,} non-zeros{density}, {found['value_bits']} bits a value"
+    engine = f"utilization: of {found['n_macs']:,} MACs in {found['n_sets']:,} sets that never wait for activations"
     refused = dict.fromkeys(f"refused: {one['reason']}" for one in found["refused"])
-    return "\n".join([head, "", formats_table(found["formats"]).console(), *([""] if refused else []), *refused])
+    table = formats_table(found["formats"]).console()
+    return "\n".join([head, "", table, "", engine, *([""] if refused else []), *refused])
 
 
 def _phases(phases: Mapping[str, int]) -> str:

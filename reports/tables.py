@@ -105,16 +105,17 @@ def points_table(
 
 
 def formats_table(rows: Iterable[Mapping[str, Any]]) -> Table:
-    """Sizes of one matrix in several formats; padding counts stored zeros."""
-    columns = (("format", False), ("stored bits", True), ("metadata bits", True), ("/ dense", True), ("padding", True))
+    """Sizes of one matrix in several formats and their utilization; padding counts stored zeros."""
+    numbers = ("stored bits", "metadata bits", "/ dense", "padding", "utilization")
+    columns = (("format", False), *((name, True) for name in numbers))
     return make_table(columns, (_format_cells(row) for row in rows))
 
 
 def _format_cells(row: Mapping[str, Any]) -> list[Cell]:
     ratio = row["ratio_to_dense"]
     bits = [cell(row[name], f"{row[name]:,}") for name in ("stored_bits", "metadata_bits")]
-    beside = Cell("-", -1.0) if ratio is None else cell(ratio, f"{ratio:.3f}")
-    return [cell(row["format"]), *bits, beside, cell(row["n_padding"], f"{row['n_padding']:,}")]
+    beside, busy = (Cell("-", -1.0) if one is None else cell(one, f"{one:.3f}") for one in (ratio, row["utilization"]))
+    return [cell(row["format"]), *bits, beside, cell(row["n_padding"], f"{row['n_padding']:,}"), busy]
 
 
 def layer_table(row: Row) -> Table:

@@ -130,9 +130,19 @@ def test_formats_tells_sizes_the_smallest_first(capsys: pytest.CaptureFixture[st
     by_format = {row["format"]: row for row in found["formats"]}
     assert by_format["coo"] == {
         "format": "coo", "stored_bits": 36, "metadata_bits": 20, "ratio_to_dense": 36 / 8192, "n_padding": 0,
+        "utilization": None,
     }  # fmt: skip
     assert by_format["csr"]["stored_bits"] == 2 * (8 + 6) + 17 * 2 and by_format["dense"]["n_padding"] == 1022
-    assert list(by_format)[0] == "coo" and {"rcsc lanes=256", "bsr block=16", "n_of_m 1:4 index"} <= set(by_format)
+    assert list(by_format)[0] == "coo" and {"rcsc lanes=64", "bsr block=16", "n_of_m 1:4 index"} <= set(by_format)
+    assert (found["n_macs"], found["n_sets"]) == (64, 8)
+    engine = {row["format"]: row["utilization"]
+              for row in document(capsys, "formats", "m.npz", "--n-macs", "4", "--n-sets", "2")["formats"]}  # fmt: skip
+    # Two non-zeros on four lanes: rows 3 and 9 of lanes 3 and 1; then in two sets; kept by 256 groups; of all elements.
+    assert [engine[name] for name in ("interleaved_csc n_pes=4 relative_bits=4 pointer_bits=16", "sa_rcsc lanes=4 sets=2")] == [0.5, 0.5]
+    assert [engine[name] for name in ("rcsc lanes=4", "n_of_m 1:4 index", "dense")] == [0.5, 2 / 256, 2 / 1024]
+    assert run(capsys, "formats", "m.npz", "--n-macs", "4", "--n-sets", "3")[2].strip().endswith(
+        "--n-sets: wanted a divisor of the 4 MACs, got 3; all sets have as many lanes"
+    )
     assert [row["stored_bits"] for row in found["formats"]] == sorted(row["stored_bits"] for row in found["formats"])
     code, _, error = run(capsys, "formats", "m.npz", "--value-bits", "7")
     assert code == 2 and "m.npz: matrix: wanted integers of 7 bits (-64 to 63), got 100" in error

@@ -97,6 +97,18 @@ class Format(ABC):
         """The format with its open parameters chosen for this matrix; itself where none is open."""
         return self
 
+    def on_engine(self, n_macs: int, n_sets: int) -> Format:
+        """The format for an engine of `n_macs` lanes in `n_sets` sets; itself where it does not deal to lanes."""
+        return self
+
+    def utilization(self, matrix: NonZeros) -> float | None:
+        """Share of an engine's multiplications that are by non-zeros, where no lane ever waits for an activation.
+
+        It is nnz / (lanes * longest list), padding counted as any entry. None where the format does not say which lane
+        takes what, or no lane has anything; InputError as `size`.
+        """
+        return None
+
     @abstractmethod
     def size(self, matrix: NonZeros) -> Size:
         """The bits by the format's formula, from counts alone; InputError where the format cannot hold the matrix."""
@@ -130,6 +142,11 @@ def at_least(format_: Format, parameter: str, low: int, high: int | None = None)
     if got < low or (high is not None and got > high):
         wanted = f"{low} or more" if high is None else f"{low} to {high}"
         raise InputError(f"{format_.name}: {parameter}: wanted {wanted}, got {got}; choose another")
+
+
+def share(n: int, n_places: int) -> float | None:
+    """n / n_places; None where there are no places."""
+    return n / n_places if n_places else None
 
 
 def starts(counts: np.ndarray) -> np.ndarray:

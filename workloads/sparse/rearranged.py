@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workloads.sparse.format import Encoded, Entries, Field, Format, Size, index_bits, of_matrix, starts
+from workloads.sparse.format import Encoded, Entries, Field, Format, Size, index_bits, of_matrix, share, starts
 from workloads.sparse.nonzeros import NonZeros
 
 
@@ -52,14 +52,14 @@ class Rearranged(Format):
 
     def size(self, matrix: NonZeros) -> Size:
         height, width = of_matrix(self, matrix)
-        # Empty rows come last and load no set: counts of the others are enough, however many rows there are.
-        sorted_counts = -np.sort(-np.unique(matrix.coordinates[0], return_counts=True)[1])
-        sets = _snake(np.arange(len(sorted_counts)), self.n_sets, height) % self.n_sets
-        fullest = int(np.bincount(sets, weights=sorted_counts, minlength=self.n_sets).max())
-        longest = -(-fullest // (self.n_lists // self.n_sets))
+        longest = self._longest(matrix)
         metadata_bits = matrix.nnz * (index_bits(width) + self._tag_bits(height))
         metadata_bits += self.n_lists * index_bits(longest + 1) + (0 if self.folded else height * index_bits(height))
         return Size(matrix.nnz, matrix.value_bits, metadata_bits, 0)
+
+    def utilization(self, matrix: NonZeros) -> float | None:
+        of_matrix(self, matrix)
+        return share(matrix.nnz, self.n_lists * self._longest(matrix))
 
     def encode(self, matrix: NonZeros) -> Encoded:
         height, width = of_matrix(self, matrix)
@@ -86,6 +86,14 @@ class Rearranged(Format):
         sets = lists // (self.n_lists // self.n_sets)
         rows = permutation[encoded.metadata["tags"].numbers * self.n_sets + sets]
         return (rows, encoded.metadata["columns"].numbers), encoded.values.numbers
+
+    def _longest(self, matrix: NonZeros) -> int:
+        """Entries of the longest list."""
+        # Empty rows come last and load no set: counts of the others are enough, however many rows there are.
+        sorted_counts = -np.sort(-np.unique(matrix.coordinates[0], return_counts=True)[1])
+        sets = _snake(np.arange(len(sorted_counts)), self.n_sets, matrix.shape[0]) % self.n_sets
+        fullest = int(np.bincount(sets, weights=sorted_counts, minlength=self.n_sets).max())
+        return -(-fullest // (self.n_lists // self.n_sets))
 
     def _tag_bits(self, height: int) -> int:
         return index_bits(-(-height // self.n_sets))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workloads.sparse.format import Encoded, Entries, Field, Format, Size
+from workloads.sparse.format import Encoded, Entries, Field, Format, Size, share
 from workloads.sparse.nonzeros import NonZeros, unravel
 
 
@@ -16,6 +16,10 @@ class Dense(Format):
 
     def size(self, matrix: NonZeros) -> Size:
         return Size(matrix.n_places, matrix.value_bits, 0, matrix.n_places - matrix.nnz)
+
+    def utilization(self, matrix: NonZeros) -> float | None:
+        """Of lanes that share all elements evenly: the density."""
+        return share(matrix.nnz, matrix.n_places)
 
     def encode(self, matrix: NonZeros) -> Encoded:
         values = np.zeros(matrix.n_places, np.int64)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
 from designs.errors import InputError
 from workloads.sparse import relative
-from workloads.sparse.format import Encoded, Entries, Field, Format, Size, at_least, of_matrix, starts
+from workloads.sparse.format import Encoded, Entries, Field, Format, Size, at_least, of_matrix, share, starts
 from workloads.sparse.nonzeros import NonZeros
 
 
@@ -32,13 +33,18 @@ class InterleavedCsc(Format):
 
     def size(self, matrix: NonZeros) -> Size:
         width = of_matrix(self, matrix)[1]
-        _, pes, _, gaps = self._ordered(matrix)
-        padding = relative.n_padding(gaps, self.relative_bits)
-        n_padding = int(padding.sum())
-        self._check_pointers(int(np.bincount(pes, weights=padding + 1).max(initial=0)))
-        n_entries = matrix.nnz + n_padding
+        lengths = self._lengths(matrix)
+        self._check_pointers(int(lengths.max()))
+        n_entries = int(lengths.sum())
         metadata_bits = n_entries * self.relative_bits + self.n_pes * (width + 1) * self.pointer_bits
-        return Size(n_entries, matrix.value_bits, metadata_bits, n_padding)
+        return Size(n_entries, matrix.value_bits, metadata_bits, n_entries - matrix.nnz)
+
+    def on_engine(self, n_macs: int, n_sets: int) -> InterleavedCsc:
+        return dataclasses.replace(self, n_pes=n_macs)
+
+    def utilization(self, matrix: NonZeros) -> float | None:
+        of_matrix(self, matrix)
+        return share(matrix.nnz, self.n_pes * int(self._lengths(matrix).max()))
 
     def encode(self, matrix: NonZeros) -> Encoded:
         width = of_matrix(self, matrix)[1]
@@ -67,6 +73,13 @@ class InterleavedCsc(Format):
         inside = ends[1:] - 1 - ends[starts(counts)[:-1]][slices]
         pes, columns = np.divmod(slices, max(width, 1))
         return (inside * self.n_pes + pes, columns), encoded.values.numbers
+
+    def _lengths(self, matrix: NonZeros) -> np.ndarray:
+        """(n_pes,) int64: entries of each PE, padding included."""
+        _, pes, _, gaps = self._ordered(matrix)
+        lengths = np.bincount(pes, minlength=self.n_pes)
+        np.add.at(lengths, pes, relative.n_padding(gaps, self.relative_bits))
+        return lengths
 
     def _ordered(self, matrix: NonZeros) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Of each non-zero in stored order: its number in row-major order, PE, column, and the zeros before it."""

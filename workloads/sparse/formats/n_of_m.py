@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from designs.errors import InputError
-from workloads.sparse.format import Encoded, Entries, Field, Format, Size, at_least, index_bits, of_matrix
+from workloads.sparse.format import Encoded, Entries, Field, Format, Size, at_least, index_bits, of_matrix, share
 from workloads.sparse.nonzeros import NonZeros
 
 
@@ -56,6 +56,10 @@ class NOfM(Format):
         n_groups = matrix.shape[0] * self._groups(matrix.shape[1])
         n_values = n_groups * fitted._n
         return Size(n_values, matrix.value_bits, n_groups * fitted._metadata_bits, n_values - matrix.nnz)
+
+    def utilization(self, matrix: NonZeros) -> float | None:
+        """Of lanes that share all kept values evenly: 1 where every group has its n non-zeros."""
+        return share(matrix.nnz, self.size(matrix).n_values)
 
     def encode(self, matrix: NonZeros) -> Encoded:
         fitted = self.fitted(matrix)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workloads.sparse.format import at_least
 from workloads.sparse.rearranged import Rearranged
@@ -28,6 +28,9 @@ class Rcsc(Rearranged):
     @property
     def n_sets(self) -> int:
         return self.lanes
+
+    def on_engine(self, n_macs: int, n_sets: int) -> Rcsc:
+        return replace(self, lanes=n_macs)
 
 
 POINTS = (Rcsc(),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from designs.errors import InputError
 from workloads.sparse.format import at_least
@@ -37,6 +37,9 @@ class SaRcsc(Rearranged):
     @property
     def n_sets(self) -> int:
         return self.sets
+
+    def on_engine(self, n_macs: int, n_sets: int) -> SaRcsc:
+        return replace(self, lanes=n_macs, sets=n_sets)
 
 
 POINTS = (SaRcsc(),)
