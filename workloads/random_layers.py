@@ -36,7 +36,7 @@ def random_layer(
     layer = replace(
         layer, in_bits=act_bits, out_bits=act_bits, residual=with_residual and shape not in ("average_pool", "max_pool")
     )
-    in_low, in_high, in_zero = _stored_range(rng, act_bits)
+    in_low, in_high, in_zero = stored_range(rng, act_bits)
     x = rng.integers(in_low, in_high + 1, (layer.n_images, layer.in_channels, layer.in_h, layer.in_w))
     if layer.kind == "max_pool":
         numbers = LayerNumbers(
@@ -121,7 +121,7 @@ def _window(rng: np.random.Generator, size: int, pads_allowed: bool) -> tuple[in
     return kernel, stride, before, (size + before + after - kernel) // stride + 1
 
 
-def _stored_range(rng: np.random.Generator, bits: int) -> tuple[int, int, int]:
+def stored_range(rng: np.random.Generator, bits: int) -> tuple[int, int, int]:
     """(low, high, zero point) of signed or unsigned activations; one bit is unsigned."""
     signed = bits > 1 and bool(rng.integers(2))
     low = -(1 << (bits - 1)) if signed else 0
@@ -154,12 +154,12 @@ def _numbers(
     in_low, in_high, in_zero = stored
     depth = weights[0].size
     spread = math.sqrt(depth * max(float(np.mean(weights.astype(np.float64) ** 2)), 0.25)) * (in_high - in_low + 1) / 3
-    out_low, out_high, out_zero = _stored_range(rng, layer.out_bits)
+    out_low, out_high, out_zero = stored_range(rng, layer.out_bits)
     size = layer.out_channels if per_channel else 1
     target = (out_high - out_low + 1) / 6 / max(spread, 1.0)
     scale = np.minimum(np.asarray(target * rng.uniform(0.5, 1.5, size)), 1.0)
-    low, high, zero = _stored_range(rng, layer.out_bits)
-    sum_low, sum_high, sum_zero = _stored_range(rng, layer.out_bits)
+    low, high, zero = stored_range(rng, layer.out_bits)
+    sum_low, sum_high, sum_zero = stored_range(rng, layer.out_bits)
     pair = rng.uniform(0.3, 1.2, 2)
     if power_of_two:
         scale = np.exp2(np.round(np.log2(scale)))

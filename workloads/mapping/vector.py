@@ -23,8 +23,8 @@ from workloads.mapping.vector_program import VectorConfig, VectorField, VectorOp
 from workloads.mapping.vector_weights import product_refusal, weight_steps, weights_words
 from workloads.vector_layer import VectorLayer
 
-
 ROW_KINDS = ("softmax", *NORMS, "gather")  # a row must be whole
+MOST_IN_A_ROW = 1 << 16  # entries of a softmax or a normalization: the registers of their sums hold no more
 ID_BITS = 32
 TABLE_WORDS, TABLE_BITS = 256, 16
 _TABLE_KINDS = ("softmax", "gelu")
@@ -69,6 +69,8 @@ def vector_layer_refusal(layer: VectorLayer) -> str | None:
     longest = max(layer.n_images, layer.in_h, layer.channels)
     if longest > MOST_OF_AN_AXIS:
         return f"{layer.name}: wanted lines and channels of at most {MOST_OF_AN_AXIS}, got {longest}; split the layer"
+    if layer.kind in ("softmax", *NORMS) and layer.channels > MOST_IN_A_ROW:
+        return f"{layer.name}: wanted rows of at most {MOST_IN_A_ROW} columns, got {layer.channels}"
     work = layer.repeat * layer.n_images * layer.in_h * layer.in_w * (layer.channels + 255) << 8
     if work > MOST_WORK:
         return f"{layer.name}: wanted a layer of at most {MOST_WORK >> 8:.0e} values, got {work >> 8:.0e}; split it"
@@ -89,7 +91,9 @@ def vector_refusal(
     if layer.kind == "to_weights":
         if product is None:
             return f"{layer.name}: wanted the product {layer.product!r} that reads its weights, got none of this name"
-        return product_refusal(design, layer, product) or _too_small(weights_words(design, layer, product, tiling))
+        if problem := product_refusal(design, layer, product):
+            return problem
+        return _too_small(layer, weights_words(design, layer, product, tiling))
     blocks, cut = ceil_div(layer.channels, design.array_rows), vector_cut(design, layer)
     whole = layer.kind in ROW_KINDS
     needs = {"vector_words": ((blocks if whole else 1) * layer.in_w, design.vector_words)}
@@ -97,17 +101,17 @@ def vector_refusal(
         needs["vector_rows"] = (layer.in_w, design.vector_rows)
     if layer.kind in NORMS:
         needs["vector_param_words"] = (blocks * design.vector_slices, design.vector_param_words)
-    if problem := _too_small(needs):
-        return f"{layer.name}: {problem}"
+    if problem := _too_small(layer, needs):
+        return problem
     if max(cut.lines, cut.blocks) > MOST_IN_A_TILE:
         return f"{layer.name}: wanted steps of at most {MOST_IN_A_TILE} lines and blocks, got {max(cut.lines, blocks)}"
     return None
 
 
-def _too_small(needs: dict[str, tuple[int, int]]) -> str | None:
+def _too_small(layer: VectorLayer, needs: dict[str, tuple[int, int]]) -> str | None:
     for field, (needed, available) in needs.items():
         if needed > available:
-            return f"{field}: wanted at least {needed} for one step, got {available}; enlarge it"
+            return f"{layer.name}: {field}: wanted at least {needed} for one step, got {available}; enlarge it"
     return None
 
 
