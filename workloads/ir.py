@@ -73,7 +73,7 @@ class Tensor:
     def quantize(self, values: np.ndarray) -> np.ndarray:
         """Real numbers to stored integers: `clip(round_half_even(values / scale) + zero_point)` in float32, int64."""
         q = np.rint(np.asarray(values, np.float32) / self._scale_along(np.ndim(values))) + self.zero_point
-        return np.clip(q, self.low, self.high).astype(np.int64)
+        return np.clip(q.astype(np.float64), self.low, self.high).astype(np.int64)  # float32 has no 2**31 - 1
 
     def dequantize(self, stored: np.ndarray) -> np.ndarray:
         """Stored integers to the float32 numbers they mean."""

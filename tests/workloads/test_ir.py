@@ -121,3 +121,8 @@ def test_quantize_and_back() -> None:
     stored = t.quantize(np.asarray([-100, 0.25, 0.75, 1000]))
     assert stored.tolist() == [0, 10, 12, 255]  # halves to even
     assert t.dequantize(stored).tolist() == [-5, 0, 1, 122.5]
+
+
+def test_the_largest_32_bit_integer_is_reached_and_not_passed() -> None:
+    tensor = Tensor(name="t", shape=(2,), bits=32, signed=True, scale=np.float32([2.0**-31]))
+    assert tensor.quantize(np.asarray([1.0, -1.0])).tolist() == [2**31 - 1, -(2**31)]

@@ -23,12 +23,11 @@ def plain(row: list[int], eps: Fraction, out_bits: int, block: int) -> list[int]
     def halvings(difference: int) -> int:
         return min(floor(difference * eps + Fraction(1, 2)), 63)
 
-    total, largest = 0, None
+    total, largest = 0, max(row[:block])
     for first in range(0, len(row), block):
         part = row[first : first + block]
-        moved = max(part) if largest is None else max(largest, *part)
-        if largest is not None:
-            total >>= halvings(moved - largest)
+        moved = max(largest, *part)
+        total >>= halvings(moved - largest)
         t = sum((1 << (out_bits + 16)) >> halvings(moved - x) for x in part)
         total, largest = total + (t >> 16), moved
     inverse = ((1 << out_bits) - 1) * (1 << out_bits) // total
