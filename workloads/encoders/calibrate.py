@@ -83,10 +83,10 @@ def quantization(seen: Distribution, width: Width) -> tuple[np.float32, int]:
 
 def _quantization(seen: Distribution, width: Width, shrinks: tuple[float, float]) -> tuple[np.float32, int]:
     low, high = seen.low * shrinks[0], seen.high * shrinks[1]
-    least = float(np.finfo(np.float32).tiny)
+    least = max(float(np.finfo(np.float32).tiny), width.least_scale)
     if width.signed:
-        return np.float32(max(-low, high, least) / (2 ** (width.bits - 1) - 1)), 0
-    scale = np.float32(max(high - low, least) / (2**width.bits - 1))
+        return np.float32(max(max(-low, high) / (2 ** (width.bits - 1) - 1), least)), 0
+    scale = np.float32(max((high - low) / (2**width.bits - 1), least))
     return scale, round(-low / float(scale))
 
 

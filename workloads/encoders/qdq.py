@@ -74,6 +74,10 @@ class _Writer:
         if self.edges.is_inner(output):
             self._append(node, inputs, output)
             return
+        if node.op_type == "Gather":  # rows of a table are as wide as the table
+            self._append(node, inputs, output)
+            self.stored[output], self.scales[output] = (self.widths["table"], output), self.scales[node.input[0]]
+            return
         self._append(node, inputs, f"{output}.real")
         width = max((self.widths[role] for role in sorted(self.edges.roles(output))), key=lambda w: w.bits)
         self._round(f"{output}.real", output, output, width)

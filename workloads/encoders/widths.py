@@ -27,6 +27,7 @@ class Width:
 
     bits: int
     signed: bool
+    least_scale: float = 0.0  # finest grid that the reader takes
 
     @property
     def dtype(self) -> np.dtype:
@@ -40,8 +41,8 @@ def _widths(stored: int, operands: int) -> dict[Role, Width]:
         "gemm_input": Width(operands, signed=operands > 8),  # 8 unsigned bits lose least of a skewed range
         "attention_operand": Width(operands, signed=True),  # one of the two takes the place of weights: no zero point
         "probabilities": Width(operands, signed=False),
-        "scores": Width(stored, signed=stored > 8),
-        "gelu_input": Width(stored, signed=stored > 8),
+        "scores": Width(stored, signed=stored > 8, least_scale=2.0**-15),
+        "gelu_input": Width(stored, signed=stored > 8, least_scale=2.0**-14),
         "residual": Width(stored, signed=stored > 8),
         "table": Width(8, signed=True),
     }

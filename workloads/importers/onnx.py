@@ -12,8 +12,9 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import numpy_helper
 
 from designs.errors import InputError
-from workloads.importers import onnx_integer, onnx_moves, onnx_quantize, onnx_real
+from workloads.importers import onnx_integer, onnx_moves, onnx_quantize, onnx_real, onnx_vector
 from workloads.importers.onnx_nodes import INTEGER_TYPES, Node
+from workloads.importers.onnx_patterns import recognized
 from workloads.importers.onnx_tracer import Tracer
 from workloads.importers.onnx_values import Constant, Pending, Quantization, Real, Source, Stored, Value
 from workloads.ir import MAX_BITS, Graph, check_graph
@@ -57,7 +58,7 @@ def _trace(model: onnx.ModelProto, bind: Mapping[str, int], name: str) -> Graph:
         raise InputError("wanted dense initializers, got a sparse one")
     for source in _sources(model.graph, bind):
         tracer.values[source.name] = source
-    for proto in model.graph.node:
+    for proto in _nodes(tracer, model.graph):
         node = Node(proto)
         try:
             _visit(tracer, node)
@@ -70,6 +71,15 @@ def _trace(model: onnx.ModelProto, bind: Mapping[str, int], name: str) -> Graph:
         except InputError as error:
             raise InputError(f"output {output.name}: {error}") from error
     return tracer.draft.graph(name, tuple(outputs))
+
+
+def _nodes(tracer: Tracer, graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """The nodes with their patterns recognized; the numbers that a pattern may contain are all small constants."""
+    numbers = {name: v.array for name, v in tracer.values.items() if isinstance(v, Constant) and v.array.size <= 8}
+    for proto in graph.node:
+        if proto.op_type == "Constant" and [a.name for a in proto.attribute] == ["value"]:
+            numbers[proto.output[0]] = numpy_helper.to_array(proto.attribute[0].t)
+    return recognized(graph.node, numbers)
 
 
 def _visit(tracer: Tracer, node: Node) -> None:
@@ -88,7 +98,10 @@ def _visit(tracer: Tracer, node: Node) -> None:
         handler(tracer, node)
 
 
-_HANDLERS = {**onnx_quantize.HANDLERS, **onnx_real.HANDLERS, **onnx_moves.HANDLERS, **onnx_integer.HANDLERS}
+_HANDLERS = {
+    **onnx_quantize.HANDLERS, **onnx_real.HANDLERS, **onnx_vector.HANDLERS, **onnx_moves.HANDLERS,
+    **onnx_integer.HANDLERS,
+}  # fmt: skip
 _FOLDED = {
     "Add", "Cast", "Concat", "Div", "Gather", "Identity", "Mul", "Neg", "Reshape", "Slice", "Sqrt", "Squeeze", "Sub",
     "Transpose", "Unsqueeze",

@@ -8,11 +8,12 @@ from math import prod
 from typing import Any
 
 import numpy as np
+import onnx
 
 from designs.errors import InputError
-from workloads.importers.onnx_nodes import Node, window
+from workloads.importers.onnx_nodes import INTEGER_TYPES, Node, window
 from workloads.importers.onnx_tracer import Tracer, describe
-from workloads.importers.onnx_values import Constant, Pending, Real, Stored, Weights
+from workloads.importers.onnx_values import Constant, Pending, Quantization, Real, Source, Stored, Weights
 from workloads.ir import Op, Tensor, output_shape
 
 
@@ -41,6 +42,8 @@ def _move(t: Tracer, node: Node, kind: str, attrs: Mapping[str, Any], shape: tup
         t.values[node.output] = type(value)(t.draft.move(node.output, node.name, kind, value.tensor, shape, attrs))
     elif isinstance(value, Weights) and kind == "transpose":
         t.values[node.output] = Weights(transposed(value.tensor, attrs["order"]))
+    elif isinstance(value, Weights) and kind == "reshape" and shape is not None:
+        t.values[node.output] = Weights(_with_data(value.tensor, _numbers(value.tensor).reshape(shape)))
     else:
         raise InputError(f"wanted quantized numbers to move, got {describe(value)} {node.input(0)!r}")
 
@@ -117,7 +120,91 @@ def _shape(t: Tracer, node: Node) -> None:
     )
 
 
+def _slice(t: Tracer, node: Node) -> None:
+    """Of constants any, of computed tensors one axis in steps of 1."""
+    shape = t.shape(node.input(0))
+    starts, stops = t.integers(node.input(1)), t.integers(node.input(2))
+    axes = t.integers(node.optional(3)) if node.optional(3) else list(range(len(starts)))
+    steps = t.integers(node.optional(4)) if node.optional(4) else [1] * len(starts)
+    if not len(starts) == len(stops) == len(axes) == len(steps):
+        raise InputError(f"wanted as many starts as stops, axes and steps, got {starts}, {stops}, {axes} and {steps}")
+    if any(not -len(shape) <= axis < len(shape) for axis in axes) or 0 in steps:
+        raise InputError(f"wanted axes of {list(shape)} and steps that are not 0, got {axes} and {steps}")
+    parts = [slice(None)] * len(shape)
+    for start, stop, axis, step in zip(starts, stops, axes, steps, strict=True):
+        if step < 0:
+            raise InputError(f"wanted steps of 1 or more, got {step}")
+        parts[axis] = slice(*slice(start, stop, step).indices(shape[axis]))
+    value = t.value(node.input(0))
+    if isinstance(value, Weights):
+        t.values[node.output] = Weights(_with_data(value.tensor, _numbers(value.tensor)[tuple(parts)]))
+        return
+    cut = [(axis, part) for axis, part in enumerate(parts) if part not in (slice(None), slice(0, shape[axis], 1))]
+    if len(cut) > 1 or any(part.step != 1 for _, part in cut):
+        raise InputError(f"wanted a slice of one axis in steps of 1, got {len(cut)} axes in steps of {steps}")
+    if cut:
+        axis, part = cut[0]
+        _move(t, node, "slice", {"axis": axis, "start": part.start, "stop": part.stop})
+    else:
+        t.values[node.output] = value
+
+
+def _gather(t: Tracer, node: Node) -> None:
+    """Rows of a constant table: by constant numbers another constant, by computed ones a lookup."""
+    table, ids = t.weights(node.input(0)), t.value(node.input(1))
+    axis = node.integer("axis", 0)
+    if axis not in (0, -len(table.shape)):
+        raise InputError(f"axis: wanted rows of a table (axis 0), got axis {axis}")
+    if isinstance(ids, Constant):
+        if ids.array.size == 0 or not np.issubdtype(ids.array.dtype, np.integer):
+            raise InputError(f"wanted integers that number rows, got {ids.array.dtype} {node.input(1)!r}")
+        if ids.array.min() < -table.shape[0] or ids.array.max() >= table.shape[0]:
+            raise InputError(f"wanted rows below {table.shape[0]}, got {ids.array.min()} to {ids.array.max()}")
+        t.values[node.output] = Weights(_with_data(table, _numbers(table)[ids.array]))
+        return
+    if isinstance(ids, Source):
+        counts = Quantization(np.ones(1, np.float32), 0, max((table.shape[0] - 1).bit_length(), 1), False)
+        ids = t.values[node.input(1)] = Stored(t.draft.add_input(ids, ids.name, counts))
+    if not isinstance(ids, Stored):
+        raise InputError(f"wanted integers that number rows, got {describe(ids)} {node.input(1)!r}")
+    t.values[node.output] = Real(t.draft.look_up(node.output, node.name, ids.tensor, table))
+
+
+def _numbers(w: Tensor) -> np.ndarray:
+    """Constant integers that may be moved: those with one scale."""
+    if w.axis is not None or w.data is None:
+        raise InputError(f"wanted one scale for the constant {w.name!r} that is moved, got {w.scale.size}")
+    return w.data
+
+
+def _with_data(w: Tensor, data: np.ndarray) -> Tensor:
+    """Constant integers of one scale with others in their place."""
+    if data.size == 0:
+        raise InputError(f"wanted at least one number of {w.name!r}, got none")
+    return replace(w, data=np.ascontiguousarray(data), shape=data.shape)
+
+
+def _constant(t: Tracer, node: Node) -> None:
+    attribute = node.proto.attribute[0]
+    value = onnx.helper.get_attribute_value(attribute)
+    if attribute.name == "value":
+        bits, signed = INTEGER_TYPES.get(value.data_type, (64, True))
+        t.values[node.output] = Constant(onnx.numpy_helper.to_array(value), bits, signed)
+    elif attribute.name in _CONSTANTS:
+        t.values[node.output] = Constant(np.asarray(value, _CONSTANTS[attribute.name]))
+    else:
+        raise InputError(f"wanted one of value, {', '.join(_CONSTANTS)}, got {attribute.name}")
+
+
+_CONSTANTS = {
+    "value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64,
+}  # fmt: skip
+
+
 HANDLERS = {
+    "Constant": _constant,
+    "Gather": _gather,
+    "Slice": _slice,
     "MaxPool": _max_pool,
     "Flatten": _flatten,
     "Reshape": _reshape,

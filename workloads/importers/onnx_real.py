@@ -63,12 +63,24 @@ def _matmul(t: Tracer, node: Node) -> None:
 
 
 def pending_product(t: Tracer, node: Node, left: str, right: str | Tensor, bias: str) -> Pending:
-    x = t.tensor(left)
-    w = t.tensor(right) if isinstance(right, str) else right
+    x, gain = _factor(t, left)
+    w, other_gain = _factor(t, right) if isinstance(right, str) else (right, 1.0)
     inputs = [x.name, w.name if isinstance(right, str) else t.draft.add_constant(w)]
+    gain *= other_gain
+    if bias and gain != 1:
+        raise InputError(f"wanted the factor {gain:g} after the bias {bias!r}, got it before")
     if bias:
         inputs.append(t.draft.add_constant(t.bias(bias, x.scale * w.scale)))
-    return t.draft.pending(node.name, "matmul", tuple(inputs))
+    return replace(t.draft.pending(node.name, "matmul", tuple(inputs)), gain=gain)
+
+
+def _factor(t: Tracer, name: str) -> tuple[Tensor, float]:
+    """An operand of a product as a tensor times a constant: the constant is left to the product's result."""
+    value = t.value(name)
+    if isinstance(value, Pending) and value.op.kind == "requantize" and value.gain != 1 and not value.then:
+        if value.low == -np.inf and value.high == np.inf:
+            return t.draft.tensors[value.op.inputs[0]], value.gain
+    return t.tensor(name), 1.0
 
 
 def _add(t: Tracer, node: Node) -> None:
@@ -78,7 +90,24 @@ def _add(t: Tracer, node: Node) -> None:
         if isinstance(value, Pending) and isinstance(t.value(other), (Weights, Constant)):
             t.values[node.output] = _with_bias(t, value, other)
             return
-    t.values[node.output] = t.draft.pending(node.name, "add", (t.real(a).tensor, t.real(b).tensor))
+    names = [t.real(name).tensor if not isinstance(t.value(name), Weights) else "" for name in (a, b)]
+    if not any(names):
+        raise InputError(f"wanted a computed operand, got the constants {a!r} and {b!r}")
+    shape = t.shape(b if not names[0] else a)
+    names = [known or _constant_term(t, name, shape) for known, name in zip(names, (a, b), strict=True)]
+    t.values[node.output] = t.draft.pending(node.name, "add", (names[0], names[1]))
+
+
+def _constant_term(t: Tracer, name: str, shape: tuple[int, ...]) -> str:
+    """A quantized constant as a tensor of the shape of what it is added to."""
+    w = t.weights(name)
+    if w.axis is not None or w.data is None:
+        raise InputError(f"wanted one scale for the constant {name!r} that is added, got {w.scale.size}")
+    try:
+        data = np.ascontiguousarray(np.broadcast_to(w.data, shape))
+    except ValueError as error:
+        raise InputError(f"wanted a constant that goes with {list(shape)}, got {list(w.shape)}") from error
+    return t.draft.add_constant(replace(w, data=data, shape=shape))
 
 
 def _with_bias(t: Tracer, value: Pending, name: str) -> Pending:
@@ -88,6 +117,7 @@ def _with_bias(t: Tracer, value: Pending, name: str) -> Pending:
         op.kind not in ("matmul", "conv")
         or len(op.inputs) > 2
         or value.then
+        or value.gain != 1
         or value.low > -np.inf
         or value.high < np.inf
     ):
@@ -99,6 +129,45 @@ def _with_bias(t: Tracer, value: Pending, name: str) -> Pending:
         raise InputError(f"wanted a bias of shape {list(along)}, got {list(shape)}")
     bias = t.draft.add_constant(t.bias(name, x.scale * w.scale))
     return replace(value, op=replace(op, inputs=(*op.inputs, bias)))
+
+
+def _mul(t: Tracer, node: Node) -> None:
+    a, b = node.input(0), node.input(1)
+    number, other = (a, b) if isinstance(t.value(a), (Constant, Weights)) else (b, a)
+    t.values[node.output] = _times(t, node, other, _number(t, number))
+
+
+def _div(t: Tracer, node: Node) -> None:
+    divisor = _number(t, node.input(1))
+    if divisor == 0:
+        raise InputError(f"wanted a divisor that is not 0, got {node.input(1)!r}")
+    t.values[node.output] = _times(t, node, node.input(0), 1 / divisor)
+
+
+def _times(t: Tracer, node: Node, name: str, factor: float) -> Pending:
+    """Real numbers times a constant: a factor of the scale, never an op of its own."""
+    if not factor > 0:
+        raise InputError(f"wanted a positive factor, which a scale can take, got {factor:g}")
+    value = t.value(name)
+    if not isinstance(value, Pending):
+        value = t.draft.pending(node.name, "requantize", (t.real(name).tensor,))
+    if value.op.kind not in ("matmul", "requantize") or value.low > -np.inf or value.high < np.inf:
+        raise InputError(f"wanted a product or quantized numbers to scale, got {value.op.kind} {value.op.name}")
+    return replace(value, gain=value.gain * factor)
+
+
+def _number(t: Tracer, name: str) -> float:
+    """A constant of one number, quantized or not."""
+    value = t.value(name)
+    if isinstance(value, Weights) and value.tensor.data is not None:
+        numbers = value.tensor.dequantize(value.tensor.data).reshape(-1)
+    elif isinstance(value, Constant):
+        numbers = t.numbers(name)
+    else:
+        raise InputError(f"wanted a constant factor, got the computed {name!r} (a product of two tensors)")
+    if numbers.size != 1:
+        raise InputError(f"wanted one constant factor, got {numbers.size} in {name!r}")
+    return float(numbers[0])
 
 
 def _relu(t: Tracer, node: Node) -> None:
@@ -162,12 +231,26 @@ def pending_global(t: Tracer, node: Node, x: Tensor) -> Pending:
 def _reduce_mean(t: Tracer, node: Node) -> None:
     x = t.tensor(node.input(0))
     axes = t.integers(node.optional(1)) if node.optional(1) else node.ints("axes", [])
+    if len(x.shape) == 3 and [a % 3 for a in axes] == [1]:
+        t.values[node.output] = _mean_of_tokens(t, node, x)
+        return
     if len(x.shape) != 4 or sorted(a % 4 for a in axes) != [2, 3]:
         raise InputError(f"wanted the mean over height and width (axes 2 and 3), got {axes} of {list(x.shape)}")
     pending = pending_global(t, node, x)
     if not node.integer("keepdims", 1):
         pending = then(pending, node, "reshape", {"shape": x.shape[:2]})
     t.values[node.output] = pending
+
+
+def _mean_of_tokens(t: Tracer, node: Node, x: Tensor) -> Pending:
+    """The mean of (N, tokens, channels) over the tokens, as the average of an image with a token a line."""
+    n, n_tokens, channels = x.shape
+    draft, first, second = t.draft, f"{node.name}.turned", f"{node.name}.lines"
+    turned = draft.move(first, first, "transpose", x.name, None, {"order": (0, 2, 1)})
+    lines = draft.move(second, second, "reshape", turned, (n, channels, n_tokens, 1), {})
+    pending = pending_global(t, node, t.draft.tensors[lines])
+    shape = (n, 1, channels) if node.integer("keepdims", 1) else (n, channels)
+    return then(pending, node, "reshape", {"shape": shape})
 
 
 def _concat(t: Tracer, node: Node) -> None:
@@ -188,6 +271,8 @@ HANDLERS = {
     "Gemm": _gemm,
     "MatMul": _matmul,
     "Add": _add,
+    "Mul": _mul,
+    "Div": _div,
     "Relu": _relu,
     "Clip": _clip,
     "AveragePool": _average_pool,

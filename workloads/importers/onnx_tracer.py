@@ -8,7 +8,10 @@ import numpy as np
 
 from designs.errors import InputError
 from workloads.importers.onnx_values import Constant, Draft, Pending, Quantization, Real, Source, Stored, Value, Weights
-from workloads.ir import Tensor
+from workloads.ir import MAX_BITS, Tensor
+
+PARAMETER_BITS = 24  # as many as the fraction of a float32 has
+_LEAST = 1e-30  # largest magnitude that the scale of all-zero numbers is made for
 
 
 class Tracer:
@@ -79,7 +82,7 @@ class Tracer:
     def real(self, name: str) -> Real:
         """Real numbers as a tensor; a ReLU or clip that nothing quantizes is stored as its input is."""
         value = self.value(name)
-        if isinstance(value, Pending) and value.op.kind == "requantize":
+        if isinstance(value, Pending) and value.op.kind == "requantize" and value.gain == 1:
             x = self.draft.tensors[value.op.inputs[0]]
             tensor = self.draft.store(value, name, Quantization(x.scale, x.zero_point, x.bits, x.signed))
             value = self.values[name] = Real(tensor)
@@ -97,6 +100,20 @@ class Tracer:
     def tensor(self, name: str) -> Tensor:
         """The tensor behind real numbers."""
         return self.draft.tensors[self.real(name).tensor]
+
+    def parameter(self, name: str) -> Tensor:
+        """A constant vector of a normalization: integers with a scale, made here of float ones (24 bits of them)."""
+        value = self.value(name)
+        if not isinstance(value, Constant) or value.bits <= MAX_BITS:
+            return self.weights(name)
+        array = value.array.astype(np.float64)
+        if array.size == 0 or not np.all(np.isfinite(array)):
+            raise InputError(f"wanted finite numbers in {name!r}, got others or none")
+        bits = PARAMETER_BITS
+        scale = np.asarray([max(float(np.abs(array).max()), _LEAST) / ((1 << (bits - 1)) - 1)], np.float32)
+        high = (1 << (bits - 1)) - 1
+        data = np.clip(_round(array / scale.astype(np.float64)), -high, high)
+        return Tensor(name=name, shape=data.shape, bits=bits, signed=True, scale=scale, data=data)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of any value."""

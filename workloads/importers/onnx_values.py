@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 
 from designs.errors import InputError
+from workloads.importers.onnx_gains import fold_gains
 from workloads.ir import MAX_BITS, Graph, Op, Tensor, output_shape
 from workloads.simplify import fuse_clips
+
+SOFTMAX_BITS = 16  # of a softmax that is stored at another scale than integer softmaxes have
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Pending:
     last_shape: tuple[int, ...]  # after the ops in `then`
     low: float = -np.inf  # bounds of Relu and Clip
     high: float = np.inf
+    gain: float = 1.0  # a constant factor of the op's result, before the bounds
     then: tuple[Op, ...] = ()
 
 
@@ -87,6 +91,7 @@ class Draft:
     tensors: dict[str, Tensor] = field(default_factory=dict)
     ops: list[Op] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
+    gains: dict[str, float] = field(default_factory=dict)  # output of an op -> constant factor of its result
 
     def add_input(self, source: Source, name: str, q: Quantization) -> str:
         """A graph input whose real numbers (or whose integers) are stored by `q`."""
@@ -129,16 +134,38 @@ class Draft:
         """Emit a pending op with its result stored by `q`, then what follows it; answers the last tensor's name."""
         if q.scale.size != 1 and q.bits < MAX_BITS:
             raise InputError(f"wanted one scale for the computed tensor {name}, got {q.scale.size}")
+        if pending.op.kind == "softmax" and not _is_softmax_output(q):
+            pending = self._stored_softmax(pending, name)
         low, high = (_bound(value, q) for value in (pending.low, pending.high))
         last = f"{name}.before" if pending.then else name
         tensor = Tensor(name=last, shape=pending.shape, **_fields(q))
         low, high = max(low, tensor.low), min(high, tensor.high)
+        if pending.gain != 1:
+            self.gains[last] = pending.gain
         self._emit(replace(pending.op, output=last, low=min(low, tensor.high), high=max(high, tensor.low)), tensor)
         for i, op in enumerate(pending.then):
             output = name if op is pending.then[-1] else f"{name}.before{i}"
             shape = tuple(op.attrs["shape"]) if op.kind == "reshape" else None
             last = self.move(output, op.name, op.kind, last, shape, {} if op.kind == "reshape" else op.attrs)
         return last
+
+    def look_up(self, name: str, op_name: str, ids: str, table: Tensor) -> str:
+        """Rows of a constant table by their numbers; answers the new tensor's name."""
+        if table.axis is not None:
+            raise InputError(f"wanted a table {table.name!r} of one scale, got {table.scale.size}")
+        inputs = (ids, self.add_constant(table))
+        op = Op(name=op_name, kind="gather", inputs=inputs, output=name, low=table.low, high=table.high)
+        shape = output_shape(op, [self.tensors[i] for i in inputs])
+        self._emit(op, replace(table, name=name, shape=shape, data=None))
+        return name
+
+    def _stored_softmax(self, pending: Pending, name: str) -> Pending:
+        """A softmax stored as integer softmaxes are, in 16 bits, and the requantization of that, not stored yet."""
+        q = Quantization(np.asarray([2.0**-SOFTMAX_BITS], np.float32), 0, SOFTMAX_BITS, False)
+        bare = replace(pending, low=-np.inf, high=np.inf, then=(), last_shape=pending.shape)
+        stored = self.store(bare, f"{name}.softmax", q)
+        op = Op(name=f"{name}.requantize", kind="requantize", inputs=(stored,), output=name, low=0, high=0)
+        return replace(pending, op=op)
 
     def clip(self, name: str, source: str, low: int, high: int) -> str:
         """The integers of a tensor clipped, in as few bits as hold the bounds; answers the new tensor's name."""
@@ -159,7 +186,8 @@ class Draft:
         return name
 
     def graph(self, name: str, outputs: tuple[str, ...]) -> Graph:
-        """The finished graph, clips fused into the ops before them, tensors that nothing reads left out."""
+        """The finished graph: factors folded into weights, clips fused into the ops before them, nothing unread."""
+        fold_gains(self.tensors, self.ops, self.gains, outputs)
         read = {i for op in self.ops for i in op.inputs} | {op.output for op in self.ops} | set(self.inputs)
         tensors = tuple(t for t in self.tensors.values() if t.name in read)
         return fuse_clips(
@@ -213,6 +241,11 @@ def _bound(value: float, q: Quantization) -> int:
     if q.scale.size != 1:
         raise InputError(f"wanted one scale where a Clip at {value:g} is, got {q.scale.size}")
     return int(np.clip(np.rint(np.float32(value) / q.scale[0]), -(1 << 40), 1 << 40)) + q.zero_point
+
+
+def _is_softmax_output(q: Quantization) -> bool:
+    """Whether an integer softmax stores its result so by itself: unsigned, one is 2**bits."""
+    return not q.signed and q.zero_point == 0 and bool(np.all(q.scale == np.float32(2.0**-q.bits)))
 
 
 def _fields(q: Quantization) -> dict[str, Any]:

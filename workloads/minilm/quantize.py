@@ -49,7 +49,7 @@ def quantize(folder: Path, names: Sequence[str], n_samples: int) -> Iterator[Pat
     """Write a model for each name of `WIDTHS`, answering its path; InputError where there is no exported model."""
     if n_samples < 1:
         raise InputError(f"--samples {n_samples}: wanted 1 or more, got {n_samples}")
-    model = read_float(folder)
+    model = read_model(folder / FLOAT_NAME)
     drawn = sentences(n_samples, longest=longest_of(model, LONGEST), seed=CALIBRATION_SEED)
     edges = Edges(model)
     edges.check()
@@ -61,15 +61,15 @@ def quantize(folder: Path, names: Sequence[str], n_samples: int) -> Iterator[Pat
         yield path
 
 
-def read_float(folder: Path) -> onnx.ModelProto:
-    """The exported model; InputError where there is none."""
-    path = folder / FLOAT_NAME
+def read_model(path: Path) -> onnx.ModelProto:
+    """A model that `export` or `quantize` wrote; InputError where there is none."""
     try:
         return onnx.load(path, format="protobuf")
     except (OSError, DecodeError) as error:
         reason = " ".join(str(error).split())
+        step = "export" if path.name == FLOAT_NAME else "quantize"
         raise InputError(
-            f"{path}: wanted an exported model, got {reason}; python -m workloads.minilm.export {folder}"
+            f"{path}: wanted a model of MiniLM, got {reason}; python -m workloads.minilm.{step} {path.parent}"
         ) from error
 
 

@@ -321,12 +321,12 @@ def test_dynamic_dimensions_must_be_bound(tmp_path: Path) -> None:
         trace_onnx(path, {"batch": 0})
 
 
-def softmax(m: Model, x: str) -> str:
-    return m.quantize(m.node("Softmax", [x], "soft"), "y", 0.1)
+def sigmoid(m: Model, x: str) -> str:
+    return m.quantize(m.node("Sigmoid", [x], "s"), "y", 0.1)
 
 
 REFUSED: list[tuple[Callable[[Model, str], str], str]] = [
-    (softmax, "node Softmax_soft (Softmax): wanted an op that a quantized graph has"),
+    (sigmoid, "node Sigmoid_s (Sigmoid): wanted an op that a quantized graph has"),
     (lambda m, x: m.quantize(conv(m, x, dilations=[2, 2]), "y", 0.5), "node Conv_conv (Conv): dilations: wanted [1, 1], got [2, 2]"),
     (lambda m, x: m.quantize(m.node("GlobalAveragePool", [conv(m, x)], "g"), "y", 0.5), "wanted quantized numbers (a DequantizeLinear before), got real numbers (conv Conv_conv)"),
     (lambda m, x: m.quantize(m.node("Conv", [x, m.constant("w", W.astype(np.float32))], "c"), "y", 0.5), "wanted quantized constant weights, got the constant 'w'"),
