@@ -8,7 +8,7 @@ from numba import njit
 from designs.errors import InputError
 from designs.families.sparse import Design
 from workloads.mapping.sparse_beats import n_slice_beats, n_vector_beats, slice_beats, vector_beats
-from workloads.mapping.sparse_lists import Slice, list_starts, longest_list, row_starts, slice_of
+from workloads.mapping.sparse_lists import Slice, extent, list_starts, longest_list, slice_of
 from workloads.requantize import requantize
 from workloads.sparse.layer import SparseLayer, stored_range
 
@@ -67,7 +67,7 @@ def reference(design: Design, layer: SparseLayer, vectors: np.ndarray) -> tuple[
 
 def _sliced(design: Design, layer: SparseLayer) -> tuple[tuple[Slice, ...], str | None]:
     """The slices, or why one row alone does not fit: rows are halved until all slices do."""
-    bounds = row_starts(layer.matrix)
+    bounds = extent(layer.matrix).row_starts
     n_rows = layer.height
     while True:
         firsts = range(0, layer.height, n_rows)
@@ -96,12 +96,12 @@ def _resident_refusal(design: Design, slices: tuple[Slice, ...]) -> str | None:
 
 def _number_refusal(design: Design, layer: SparseLayer) -> str | None:
     """Why sizes and integers of the layer do not fit the machine's widths."""
-    numbers, values = layer.numbers, layer.matrix.values
+    numbers, weights = layer.numbers, extent(layer.matrix)
     if layer.width > design.act_words:
         return f"act_words: wanted {layer.width} or more for as many columns, got {design.act_words}; raise it"
     low, high = stored_range(design.value_bits, signed=True)
-    if values.size and not low <= values.min() <= values.max() <= high:
-        found = f"{values.min()} to {values.max()}"
+    if not low <= weights.lowest <= weights.highest <= high:
+        found = f"{weights.lowest} to {weights.highest}"
         return f"value_bits: wanted room for weights of {found}, got {design.value_bits}; raise it"
     if numbers.multiplier >> design.requant_multiplier_bits:
         return (

@@ -6,6 +6,7 @@ import dataclasses
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numba import njit
@@ -17,6 +18,7 @@ from workloads.sparse.nonzeros import NonZeros
 from workloads.sparse.rearranged import row_permutation
 
 _KEPT_BYTES = 256 << 20  # of dealt slices: the points of a sweep share most of them
+_OBJECT_BYTES = 2000  # about what a slice takes beside its numbers
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,12 +44,6 @@ class Slice:
         """Entries of all lists, padding included."""
         return len(self.values)
 
-    @property
-    def n_bytes(self) -> int:
-        """Memory that the arrays take."""
-        arrays = (getattr(self, field.name) for field in dataclasses.fields(self))
-        return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
-
 
 class _Dealing(NamedTuple):
     """All that a slice depends on: machines that agree in it share slices."""
@@ -62,24 +58,45 @@ class _Dealing(NamedTuple):
     relative_bits: int
 
 
-_kept: OrderedDict[_Dealing, Slice] = OrderedDict()
+class _Kept:
+    """The slices that were asked for last, up to so many bytes."""
+
+    def __init__(self) -> None:
+        self.slices: OrderedDict[_Dealing, Slice] = OrderedDict()
+        self.n_bytes = 0
+
+    def slice_of(self, dealing: _Dealing) -> Slice:
+        found = self.slices.get(dealing)
+        if found is not None:
+            self.slices.move_to_end(dealing)
+            return found
+        dealt = self.slices[dealing] = _deal(dealing)
+        self.n_bytes += _n_bytes(dealt)
+        while self.n_bytes > _KEPT_BYTES and len(self.slices) > 1:
+            self.n_bytes -= _n_bytes(self.slices.popitem(last=False)[1])
+        return dealt
+
+
+_kept = _Kept()
+
+
+def _n_bytes(dealt: Slice) -> int:
+    """Memory that the slice takes."""
+    arrays = (getattr(dealt, field.name) for field in dataclasses.fields(dealt))
+    return _OBJECT_BYTES + sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
 
 
 def slice_of(design: Design, matrix: NonZeros, first_row: int, n_rows: int) -> Slice:
-    """The lists of `n_rows` rows from `first_row` on, whether or not they fit; kept for the next design that asks."""
-    dealing = _Dealing(
-        matrix, first_row, n_rows, design.n_macs, design.n_sets, design.sort_rows, design.feed == "queue",
-        design.gap_bits,
+    """The lists of `n_rows` rows from `first_row` on, even where they are too long; kept for the next who asks.
+
+    n_rows is at most accumulators * n_sets, and the matrix no wider than act_words.
+    """
+    return _kept.slice_of(
+        _Dealing(
+            matrix, first_row, n_rows, design.n_macs, design.n_sets, design.sort_rows, design.feed == "queue",
+            design.gap_bits,
+        )
     )  # fmt: skip
-    if dealing in _kept:
-        _kept.move_to_end(dealing)
-        return _kept[dealing]
-    dealt = _deal(dealing)
-    _kept[dealing] = dealt
-    n_bytes = sum(kept.n_bytes for kept in _kept.values())
-    while n_bytes > _KEPT_BYTES and len(_kept) > 1:
-        n_bytes -= _kept.popitem(last=False)[1].n_bytes
-    return dealt
 
 
 def longest_list(design: Design, row_counts: np.ndarray) -> int:
@@ -94,15 +111,33 @@ def permutation_of(sort_rows: bool, n_sets: int, row_counts: np.ndarray) -> np.n
     return row_permutation(row_counts, n_sets) if sort_rows else np.arange(len(row_counts))
 
 
-def row_starts(matrix: NonZeros) -> np.ndarray:
-    """(H + 1,) int64: the number of each row's first non-zero, and nnz."""
-    height, width = matrix.shape
-    return np.searchsorted(matrix.places, np.arange(height + 1) * width)
+@dataclass(frozen=True, eq=False)
+class Extent:
+    """What is asked of a matrix again and again."""
+
+    row_starts: np.ndarray  # (H + 1,) int64: the number of each row's first non-zero, and nnz
+    lowest: int  # value; 0 where there are none
+    highest: int
+
+
+_extents: WeakKeyDictionary[NonZeros, Extent] = WeakKeyDictionary()
+
+
+def extent(matrix: NonZeros) -> Extent:
+    """Found once a matrix, and forgotten with it."""
+    if matrix not in _extents:
+        height, width = matrix.shape
+        _extents[matrix] = Extent(
+            np.searchsorted(matrix.places, np.arange(height + 1) * width),
+            int(matrix.values.min(initial=0)),
+            int(matrix.values.max(initial=0)),
+        )
+    return _extents[matrix]
 
 
 def _deal(dealing: _Dealing) -> Slice:
     matrix, width = dealing.matrix, dealing.matrix.shape[1]
-    bounds = row_starts(matrix)[dealing.first_row : dealing.first_row + dealing.n_rows + 1]
+    bounds = extent(matrix).row_starts[dealing.first_row : dealing.first_row + dealing.n_rows + 1]
     permutation = permutation_of(dealing.sort_rows, dealing.n_sets, np.diff(bounds))
     lengths, order, columns, tags = _lists(
         bounds - bounds[0],
@@ -135,7 +170,11 @@ def _deal(dealing: _Dealing) -> Slice:
 
 @njit(cache=True)
 def _lists(bounds, columns, permutation, width, n_macs, n_sets):  # type: ignore[no-untyped-def]
-    """(lengths, order, columns, tags) of `rearranged.deal` without its sorts: row i's non-zeros are bounds[i] on."""
+    """(lengths, order, columns, tags) of `rearranged.deal` without its sorts: row i's non-zeros are bounds[i] on.
+
+    An entry moves as one word, column << 48 | position << 32 | number of 16, 16 and 32 bits, which machines hold: it is
+    the scattered writes that take the time.
+    """
     n = len(columns)
     ways = n_macs // n_sets
     # Column after column, each in the order of positions.
@@ -145,16 +184,14 @@ def _lists(bounds, columns, permutation, width, n_macs, n_sets):  # type: ignore
     for column in range(width):
         slots[column + 1] += slots[column]
     scanned = np.empty(n, np.int64)
-    positions = np.empty(n, np.int64)
     n_in_set = np.zeros(n_sets, np.int64)
     for position in range(len(permutation)):
         row = permutation[position]
         n_in_set[position % n_sets] += bounds[row + 1] - bounds[row]
         for k in range(bounds[row], bounds[row + 1]):
-            slot = slots[columns[k]]
-            slots[columns[k]] = slot + 1
-            scanned[slot] = k
-            positions[slot] = position
+            column = columns[k]
+            scanned[slots[column]] = column << 48 | position << 32 | k
+            slots[column] += 1
     # The shortest list of a set, the first of equal ones: its ways in turn.
     lengths = np.empty(n_macs, np.int64)
     next_entry = np.empty(n_macs, np.int64)
@@ -163,20 +200,22 @@ def _lists(bounds, columns, permutation, width, n_macs, n_sets):  # type: ignore
         lengths[lane] = (n_in_set[lane // ways] + ways - 1 - lane % ways) // ways
         next_entry[lane] = end
         end += lengths[lane]
-    next_way = np.zeros(n_sets, np.int64)
-    order = np.empty(n, np.int64)
-    column_of = np.empty(n, np.int64)
-    tags = np.empty(n, np.int64)
+    set_of = np.arange(len(permutation)) % n_sets
+    next_lane = np.arange(n_sets) * ways
+    dealt = np.empty(n, np.int64)
     for slot in range(n):
-        tag = positions[slot] // n_sets
-        row_set = positions[slot] - tag * n_sets
-        lane = row_set * ways + next_way[row_set]
-        next_way[row_set] = 0 if next_way[row_set] == ways - 1 else next_way[row_set] + 1
-        entry = next_entry[lane]
-        next_entry[lane] = entry + 1
-        order[entry] = scanned[slot]
-        column_of[entry] = columns[scanned[slot]]
-        tags[entry] = tag
+        row_set = set_of[scanned[slot] >> 32 & 0xFFFF]
+        lane = next_lane[row_set]
+        next_lane[row_set] = row_set * ways if lane == row_set * ways + ways - 1 else lane + 1
+        dealt[next_entry[lane]] = scanned[slot]
+        next_entry[lane] += 1
+    tag_of = np.arange(len(permutation)) // n_sets
+    column_of, order, tags = np.empty(n, np.int64), dealt, scanned  # fresh memory is what takes time here
+    for entry in range(n):
+        word = dealt[entry]
+        column_of[entry] = word >> 48 & 0xFFFF
+        tags[entry] = tag_of[word >> 32 & 0xFFFF]
+        order[entry] = word & 0xFFFFFFFF
     return lengths, order, column_of, tags
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from designs.errors import InputError
 from designs.families.sparse import Design
+from workloads.mapping import sparse_lists
 from workloads.mapping.sparse import (
     Slice,
     list_starts,
@@ -316,3 +317,33 @@ def test_machines_that_differ_elsewhere_share_slices() -> None:
     (same,) = slices_of(replace(TWO_SETS, window=4, acc_bits=20, lane_entries=9), SMALL)
     (other,) = slices_of(replace(TWO_SETS, n_sets=4), SMALL)
     assert one is same and one is not other
+
+
+def test_the_widest_matrix_and_the_most_rows() -> None:
+    wide = np.zeros((3, 65535), np.int64)
+    wide[1, [0, 32767, 32768, 65534]] = [1, 2, 3, 4]
+    layer = SparseLayer(name="wide", matrix=nonzeros(wide), numbers=replace(NUMBERS, bias=np.zeros(3, np.int64)))
+    (one,) = slices_of(Design(n_macs=1, n_sets=1, act_words=65535), layer)
+    assert lists(one, "values", "columns", "tags") == [[(1, 0, 0), (2, 32767, 0), (3, 32768, 0), (4, 65534, 0)]]
+    tall = np.zeros((65536, 1), np.int64)
+    tall[[5, 65535]] = [[7], [8]]
+    layer = SparseLayer(name="tall", matrix=nonzeros(tall), numbers=replace(NUMBERS, bias=np.zeros(65536, np.int64)))
+    (one,) = slices_of(Design(n_macs=16, n_sets=16, accumulators=4096, sort_rows=False), layer)
+    assert [(lane, *entry) for lane, found in enumerate(lists(one, "values", "tags")) for entry in found] == [
+        (5, 7, 0), (15, 8, 4095)
+    ]  # fmt: skip
+
+
+def test_the_slices_asked_for_last_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sparse_lists, "_KEPT_BYTES", 10_000)
+    kept = sparse_lists._Kept()
+    monkeypatch.setattr(sparse_lists, "_kept", kept)
+    designs = [Design(n_macs=4 * n, n_sets=n) for n in (1, 2, 3, 4, 5, 6)]
+    first = slices_of(designs[0], SMALL)[0]
+    for design in designs[1:]:
+        slices_of(design, SMALL)
+        assert slices_of(designs[0], SMALL)[0] is first  # asked for again and again
+    assert 1 < len(kept.slices) < 6 and kept.n_bytes == sum(map(sparse_lists._n_bytes, kept.slices.values())) <= 10_000
+    monkeypatch.setattr(sparse_lists, "_KEPT_BYTES", 0)
+    slices_of(Design(), SMALL)
+    assert len(kept.slices) == 1  # the last one, however large
