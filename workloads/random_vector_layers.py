@@ -19,6 +19,7 @@ from workloads.vector_layer import Role, VectorKind, VectorLayer, VectorNumbers
 KINDS: tuple[VectorKind, ...] = get_args(VectorKind)
 _FUNCTIONS = ("softmax", "gelu", "layer_norm", "range_norm")
 _MOST_DRAWS = 200
+_MOST_RATIO = 64  # of two scales: every multiplier of 8 bits or more can hold it
 
 
 def random_vector_layer(
@@ -88,7 +89,8 @@ def _shape(rng: np.random.Generator, design: Design, kind: VectorKind, max_value
     return replace(
         layer, n_images=1, role=role, product="product", n_tokens=int(rng.integers(1, in_h * in_w + 1)),
         channels=ceil_div(channels, rows) * rows if whole else channels,
-        in_bits=int(rng.integers(1, max(design.weight_bits, 2))), out_bits=design.weight_bits,
+        in_bits=int(rng.integers(1, max(min(design.weight_bits, design.edge_bits + 1), 2))),
+        out_bits=design.weight_bits,
     )  # fmt: skip
 
 
@@ -119,12 +121,14 @@ def _numbers(rng: np.random.Generator, layer: VectorLayer, design: Design) -> Ve
     norm = layer.kind in ("layer_norm", "range_norm")
     covered = 6.0 if norm else x_scale * span
     z_low, z_high, z_zero = stored_range(rng, layer.z_bits)
+    z_scale = covered / (1 << layer.z_bits) * float(rng.uniform(0.3, 1.5))
     out_scale = covered / (1 << layer.out_bits) * float(rng.uniform(0.4, 1.5))
+    out_scale = max(out_scale, x_scale / _MOST_RATIO, z_scale / _MOST_RATIO)
     gain = rng.normal(size=layer.channels) * 10.0 ** float(rng.integers(-3, 1)) if norm else None
     return VectorNumbers(
         x_zero=x_zero, x_low=x_low, x_high=x_high, x_scale=_float32(x_scale),
         z_zero=z_zero, z_low=z_low, z_high=z_high,
-        z_scale=_float32(covered / (1 << layer.z_bits) * float(rng.uniform(0.3, 1.5))),
+        z_scale=_float32(z_scale),
         out_zero=out_zero, out_low=out_low, out_high=out_high, out_scale=_float32(out_scale),
         gain=gain, offset=rng.normal(size=layer.channels) if norm else None,
         table=rng.integers(x_low, x_high + 1, (layer.n_table_rows, layer.channels)) if layer.n_table_rows else None,
