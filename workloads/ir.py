@@ -117,6 +117,11 @@ class Graph:
         """Tensors by their names."""
         return {tensor.name: tensor for tensor in self.tensors}
 
+    @property
+    def kept(self) -> frozenset[str]:
+        """Tensors that are read after the ops have run: outputs, and what the states carry to the next step."""
+        return frozenset(self.outputs) | {following for _, following in self.states}
+
     def consumers(self, name: str) -> list[Op]:
         """Ops that read the tensor."""
         return [op for op in self.ops if name in op.inputs]

@@ -217,7 +217,7 @@ class _Lowering:
         if not indices or op.inputs[0] == op.inputs[1]:
             return None
         layer = self.layers[max(indices)]
-        read_once = len(self.graph.consumers(layer.output)) == 1 and layer.output not in self.graph.outputs
+        read_once = len(self.graph.consumers(layer.output)) == 1 and layer.output not in self.graph.kept
         return max(indices) if read_once and layer.kind == "conv" and not layer.residual else None
 
     def _with_residual(self, layer: Layer, op: Op, main: int) -> Layer:

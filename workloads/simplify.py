@@ -36,6 +36,6 @@ def _fusable(graph: Graph, before: Op, op: Op) -> bool:
         op.kind == "requantize"
         and before.kind not in SAME_VALUES
         and x.same_quantization(y)
-        and x.name not in graph.outputs
+        and x.name not in graph.kept
         and max(before.low, op.low) <= min(before.high, op.high)
     )

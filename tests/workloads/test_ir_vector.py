@@ -124,6 +124,27 @@ def test_clips_become_bounds_of_vector_ops_but_not_of_moves() -> None:
     np.testing.assert_array_equal(run_graph(graph, feeds)["y"], run_graph(fused, feeds)["y"])
 
 
+def test_a_clip_leaves_what_a_state_carries() -> None:
+    g = Edges()
+    g.edge("before", (3, 4))
+    g.op("add", ("before", "before"), "after")
+    g.op("requantize", ("after",), "y")
+    graph = g.graph(("before",), ("y",), (("before", "after"),))
+    assert graph.kept == {"y", "after"}
+    assert [op.output for op in check_graph(fuse_clips(graph)).ops] == ["after", "y"]
+    assert [op.output for op in check_graph(fuse_clips(replace(graph, states=()))).ops] == ["y"]
+
+
+def test_an_addition_leaves_what_a_state_carries() -> None:
+    g = Edges()
+    g.edge("before", (3, 4))
+    g.op("matmul", ("before", g.constant("w", np.eye(4), 8)), "after")
+    g.op("add", ("after", "before"), "y")
+    graph = g.graph(("before",), ("y",), (("before", "after"),))
+    assert [layer.output for layer in lower(graph)] == ["after", "y"]
+    assert [layer.output for layer in lower(replace(graph, states=()))] == ["y"]
+
+
 def test_an_array_without_a_vector_unit_refuses_them() -> None:
     with pytest.raises(InputError, match="wanted an op that the tensor machine runs"):
         lower(attention_block(np.random.default_rng(0)))
