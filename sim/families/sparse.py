@@ -101,11 +101,12 @@ class _Facts:
     _KEPT: WeakKeyDictionary[SparseLayer, _Facts] = WeakKeyDictionary()
 
     _NUMBERS = attrgetter("act_words", "value_bits", "act_bits", "requant_multiplier_bits", "weights")
-    _DEALING = attrgetter(
-        "n_macs", "n_sets", "sort_rows", "feed", "relative_bits", "accumulators", "lane_entries"
-    )  # fmt: skip
+    _DEALING = attrgetter("n_macs", "n_sets", "sort_rows", "feed", "gap_bits", "accumulators", "lane_entries")
     _BEATS = attrgetter("entries_per_beat", "lengths_per_beat", "rows_per_beat", "beats_per_row")
-    _FEED = attrgetter("window", "queue_depth", "skip_zeros", "entries_per_beat")
+    _FEEDS = {
+        "window": attrgetter("window", "entries_per_beat"),
+        "queue": attrgetter("queue_depth", "skip_zeros", "entries_per_beat"),
+    }  # fmt: skip
     _SUMS = attrgetter("act_bits", "acc_bits", "acc_overflow")
 
     def __init__(self, layer: SparseLayer) -> None:
@@ -156,7 +157,7 @@ class _Facts:
 
     def multiplied(self, design: Design) -> Multiplied:
         """Of all slices with the layer's own vectors."""
-        key = ("multiplied", self._DEALING(design), self._FEED(design))
+        key = ("multiplied", self._DEALING(design), self._FEEDS[design.feed](design))
         return self._once(key, lambda: _multiplied(design, self.slices(design), self.alive(design)))
 
     def n_overflows(self, design: Design) -> int:

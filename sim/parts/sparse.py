@@ -69,7 +69,7 @@ def _lanes(design: Design) -> tuple[Part, ...]:
         Part(kind="enabled_register", count=n * design.n_buffers, bits=_NUMBER_BITS),  # list lengths
         Part(kind="mux", count=n, bits=place, other_bits=design.n_buffers),
     ]
-    if design.relative_bits:  # the tag is the sum of the gaps
+    if design.gap_bits:  # the tag is the sum of the gaps
         parts += [
             Part(kind="adder", count=n, bits=design.tag_bits, operations=each),
             Part(kind="enabled_register", count=n, bits=design.tag_bits, operations=each),

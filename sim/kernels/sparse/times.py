@@ -29,7 +29,8 @@ def run_times(
     n_slices, n_vectors = multiply_cycles.shape
     slice_free = np.zeros(n_buffers, np.int64)  # first cycle in which a buffer takes a beat
     vector_free = np.zeros(n_buffers, np.int64)
-    n_beats, taken, ended, n_drain = 0, np.int64(-1), np.int64(-1), np.int64(0)
+    # No beat is taken before cycle 1.
+    n_beats, taken, ended, n_drain = 0, np.int64(0), np.int64(-1), np.int64(0)
     for index in range(n_slices):
         if slice_beats[index]:
             earliest = max(taken + 1, slice_free[index % n_buffers])
