@@ -11,7 +11,7 @@ import numpy as np
 
 from designs.errors import InputError
 from designs.families.tensor import Design
-from workloads.layer import Layer
+from workloads.layer import Layer, Place
 from workloads.mapping.numbers import bind_numbers
 from workloads.mapping.program import LayerConfig, OutputField, Program, TileField
 
@@ -85,6 +85,54 @@ def geometry(design: Design, layer: Layer, tiling: Tiling | None = None) -> Geom
         act_line_bytes=line_bytes(layer.in_w, design.act_word_bits, design.dram_burst_bytes),
         out_line_bytes=line_bytes(layer.out_w, design.act_word_bits, design.dram_burst_bytes),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredLines:
+    """Where the lines of a tensor, or of a part of one, lie in DRAM."""
+
+    blocks: int  # of the stored tensor
+    lines: int  # of a block of it
+    n_lines: int  # of the whole
+    first: int  # line at (image 0, block 0, row 0) of the part
+
+    def at(self, image: int, block: int, row: int) -> int:
+        """The line, counted from the start of the stored tensor."""
+        return self.first + (image * self.blocks + block) * self.lines + row
+
+
+def stored_lines(design: Design, place: Place | None, n_images: int, channels: int, height: int) -> StoredLines:
+    """The lines of a tensor of `n_images` images, `channels` channels and `height` lines, a part where it has a place.
+
+    The part must start at a block of the machine (`place_refusal`).
+    """
+    rows = design.array_rows
+    if place is None:
+        place = Place(n_images=n_images, channels=channels)
+    blocks, lines = ceil_div(place.channels, rows), place.lines or height
+    first = (place.image * blocks + place.channel // rows) * lines + place.line
+    return StoredLines(blocks=blocks, lines=lines, n_lines=place.n_images * blocks * lines, first=first)
+
+
+def place_refusal(design: Design, name: str, *places: Place | None) -> str | None:
+    """Why a part of a tensor does not lie in blocks of the machine; None where all do."""
+    for place in places:
+        if place is not None and place.channel % design.array_rows:
+            return (
+                f"{name}: array_rows: wanted a divisor of {place.channel}, the channel where a part of a tensor starts, "
+                f"got {design.array_rows}"
+            )
+    return None
+
+
+def input_lines(design: Design, layer: Layer) -> StoredLines:
+    """Where the layer's input lies."""
+    return stored_lines(design, layer.in_place, layer.n_images, layer.in_channels, layer.in_h)
+
+
+def output_lines(design: Design, layer: Layer) -> StoredLines:
+    """Where the layer's output lies, and its residual in a tensor of the same shape."""
+    return stored_lines(design, layer.out_place, layer.n_images, layer.out_channels, layer.out_h)
 
 
 def tile_words(design: Design, layer: Layer, tiling: Tiling) -> dict[str, tuple[int, int]]:
@@ -188,7 +236,7 @@ def refusal(design: Design, layer: Layer, tiling: Tiling | None = None) -> str |
         return f"{layer.name}: tiling channels: wanted a multiple of {design.channel_unit}, got {tiling.channels}"
     if tiling.rows < 1 or tiling.blocks < 1:
         return f"{layer.name}: tiling: wanted at least 1 row and 1 block, got {tiling.rows} and {tiling.blocks}"
-    if problem := layer_refusal(layer):
+    if problem := layer_refusal(layer) or place_refusal(design, layer.name, layer.in_place, layer.out_place):
         return problem
     for memory, (needed, available) in tile_words(design, layer, tiling).items():
         if needed > available:
@@ -285,15 +333,13 @@ class _Buffers:
 
 
 def act_bytes(design: Design, layer: Layer) -> int:
-    """DRAM bytes of the layer's input."""
-    shape = geometry(design, layer)
-    return layer.n_images * shape.in_blocks * layer.in_h * shape.act_line_bytes
+    """DRAM bytes of the tensor that holds the layer's input."""
+    return input_lines(design, layer).n_lines * geometry(design, layer).act_line_bytes
 
 
 def out_bytes(design: Design, layer: Layer) -> int:
-    """DRAM bytes of the layer's output."""
-    shape = geometry(design, layer)
-    return layer.n_images * shape.out_blocks * layer.out_h * shape.out_line_bytes
+    """DRAM bytes of the tensor that holds the layer's output."""
+    return output_lines(design, layer).n_lines * geometry(design, layer).out_line_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -343,6 +389,7 @@ class _Builder:
     def __init__(self, design: Design, layer: Layer, tiling: Tiling, regions: Regions) -> None:
         self.design, self.layer, self.tiling, self.regions = design, layer, tiling, regions
         self.shape = geometry(design, layer, tiling)
+        self.in_lines, self.out_lines = input_lines(design, layer), output_lines(design, layer)
         self.steps = list(steps(design, layer, tiling))
         self._place_constants()
 
@@ -376,8 +423,7 @@ class _Builder:
     def out_line(self, step: Step) -> int:
         """Byte offset, inside an output tensor, of the first line that the output writes."""
         block = step.channel // self.design.array_rows
-        line = (step.image * self.shape.out_blocks + block) * self.layer.out_h + step.row
-        return line * self.shape.out_line_bytes
+        return self.out_lines.at(step.image, block, step.row) * self.shape.out_line_bytes
 
     def build(self) -> Program:
         """Walk the tiles, giving out buffers and waits."""
@@ -427,7 +473,7 @@ class _Builder:
         tile[TileField.ROW_OFFSET] = top - first
         tile[TileField.BLOCKS] = step.blocks
         if acts.load(step.act_key):
-            line = (step.image * shape.in_blocks + step.block) * layer.in_h + first
+            line = self.in_lines.at(step.image, step.block, first)
             tile[TileField.LOAD_ACT] = 1
             tile[TileField.ACT_ADDR] = self.regions.act + line * shape.act_line_bytes
             tile[TileField.WAIT_RELEASED] = acts.wait
@@ -473,9 +519,9 @@ class _Builder:
             in_w=layer.in_w,
             out_w=layer.out_w,
             act_line_beats=shape.act_line_bytes // beat,
-            act_block_bytes=layer.in_h * shape.act_line_bytes,
+            act_block_bytes=self.in_lines.lines * shape.act_line_bytes,
             out_line_beats=shape.out_line_bytes // beat,
-            out_block_bytes=layer.out_h * shape.out_line_bytes,
+            out_block_bytes=self.out_lines.lines * shape.out_line_bytes,
             residual=int(layer.residual),
             **(bind_numbers(self.design, layer).registers if layer.numbers else {}),
         )

@@ -8,15 +8,18 @@ import numpy as np
 
 from designs.errors import InputError
 from designs.families.tensor import Design
-from workloads.layer import Layer, Place
+from workloads.layer import Layer
 from workloads.mapping.tensor import (
     MOST_IN_A_TILE,
     MOST_OF_AN_AXIS,
     MOST_WORK,
+    StoredLines,
     Tiling,
     ceil_div,
     constants_lines,
     line_bytes,
+    place_refusal,
+    stored_lines,
 )
 from workloads.mapping.vector_numbers import NORMS, bind_vector_numbers
 from workloads.mapping.vector_program import VectorConfig, VectorField, VectorOperation, VectorProgram
@@ -86,7 +89,8 @@ def vector_refusal(
     """
     if not design.vector_lanes:
         return f"{layer.name}: vector_lanes: wanted a vector unit for {layer.kind}, got 0 lanes; give it some"
-    if problem := vector_layer_refusal(layer):
+    places = layer.in_place, layer.out_place
+    if problem := vector_layer_refusal(layer) or place_refusal(design, layer.name, *places):
         return problem
     if layer.kind == "to_weights":
         if product is None:
@@ -115,48 +119,37 @@ def _too_small(layer: VectorLayer, needs: dict[str, tuple[int, int]]) -> str | N
     return None
 
 
-def place_offset(design: Design, place: Place | None, in_h: int, line: int) -> int:
-    """Bytes from the first line of a stored tensor to the part of it at `place`; `in_h` lines of `line` bytes a block.
-
-    InputError where the part does not start at a block of the machine.
-    """
-    if place is None:
-        return 0
-    if place.channel % design.array_rows:
-        raise InputError(
-            f"array_rows: wanted a divisor of {place.channel}, where a part of a tensor starts, got {design.array_rows}"
-        )
-    blocks = ceil_div(place.channels, design.array_rows)
-    return (place.image * blocks + place.channel // design.array_rows) * in_h * line
+def x_lines(design: Design, layer: VectorLayer) -> StoredLines:
+    """Where the layer's x lies, or its ids: a tensor of one block."""
+    channels = 1 if layer.kind == "gather" else layer.channels
+    return stored_lines(design, layer.in_place, layer.n_images, channels, layer.in_h)
 
 
-def stored_bytes(design: Design, n_images: int, channels: int, in_h: int, line: int) -> int:
-    """DRAM bytes of a tensor whose lines take `line` bytes."""
-    return n_images * ceil_div(channels, design.array_rows) * in_h * line
+def z_lines(design: Design, layer: VectorLayer) -> StoredLines:
+    """Where the second source of an addition lies."""
+    return stored_lines(design, None, layer.n_images, layer.channels, layer.in_h)
+
+
+def y_lines(design: Design, layer: VectorLayer) -> StoredLines:
+    """Where the result lies, to_weights apart."""
+    return stored_lines(design, layer.out_place, layer.n_images, layer.channels, layer.in_h)
 
 
 def x_bytes(design: Design, layer: VectorLayer) -> int:
     """DRAM bytes of the stored tensor that holds the layer's x."""
-    line = _x_line(design, layer)
-    if layer.kind == "gather":
-        return layer.n_images * layer.in_h * line
-    n_images, channels = (layer.in_place or layer).n_images, (layer.in_place or layer).channels
-    return stored_bytes(design, n_images, channels, layer.in_h, line)
+    return x_lines(design, layer).n_lines * _x_line(design, layer)
 
 
 def z_bytes(design: Design, layer: VectorLayer) -> int:
     """DRAM bytes of the second source; 0 where there is none."""
-    if layer.kind != "add":
-        return 0
-    return stored_bytes(design, layer.n_images, layer.channels, layer.in_h, _line(design, layer, layer.z_bits))
+    return z_lines(design, layer).n_lines * _line(design, layer, layer.z_bits) if layer.kind == "add" else 0
 
 
 def y_bytes(design: Design, layer: VectorLayer) -> int:
     """DRAM bytes of the stored tensor that holds the result; 0 for to_weights."""
     if layer.kind == "to_weights":
         return 0
-    n_images, channels = (layer.out_place or layer).n_images, (layer.out_place or layer).channels
-    return stored_bytes(design, n_images, channels, layer.in_h, _line(design, layer, layer.out_bits))
+    return y_lines(design, layer).n_lines * _line(design, layer, layer.out_bits)
 
 
 def has_table(design: Design, layer: VectorLayer) -> bool:
@@ -208,6 +201,7 @@ class _VectorBuilder:
     ) -> None:
         self.design, self.layer, self.regions, self.product, self.tiling = design, layer, regions, product, tiling
         self.blocks = ceil_div(layer.channels, design.array_rows)
+        self.x, self.z, self.y = x_lines(design, layer), z_lines(design, layer), y_lines(design, layer)
         self.x_line = _x_line(design, layer)
         self.z_line, self.y_line = _line(design, layer, layer.z_bits), _line(design, layer, layer.out_bits)
         self._place_constants()
@@ -241,25 +235,24 @@ class _VectorBuilder:
     def _steps(self) -> list[dict[VectorField, int]]:
         """Images, then lines, then blocks."""
         design, layer, cut = self.design, self.layer, vector_cut(self.design, self.layer)
-        x = self.regions.x + place_offset(design, layer.in_place, layer.in_h, self.x_line)
-        y = self.regions.y + place_offset(design, layer.out_place, layer.in_h, self.y_line)
+        gathers = layer.kind == "gather"
         found: list[dict[VectorField, int]] = []
         for image in range(layer.n_images):
             for line in range(0, layer.in_h, cut.lines):
                 for block in range(0, self.blocks, cut.blocks):
                     n_blocks = min(cut.blocks, self.blocks - block)
-                    at = (image * self.blocks + block) * layer.in_h + line
-                    x_at = image * layer.in_h + line if layer.kind == "gather" else at
+                    x_at = self.x.at(image, 0 if gathers else block, line)
                     step = {
-                        VectorField.X_ADDR: x + x_at * self.x_line,
-                        VectorField.Y_ADDR: y + at * self.y_line,
+                        VectorField.X_ADDR: self.regions.x + x_at * self.x_line,
+                        VectorField.Y_ADDR: self.regions.y + self.y.at(image, block, line) * self.y_line,
                         VectorField.LINES: min(cut.lines, layer.in_h - line),
                         VectorField.BLOCKS: n_blocks,
                         VectorField.N_COLS: self._columns(block, n_blocks),
                         VectorField.FIRST_TOKEN: line * layer.in_w,
                     }
                     if layer.kind == "add":
-                        step[VectorField.Z_ADDR] = self.regions.z + at * self.z_line
+                        z_at = self.z.at(image, block, line)
+                        step[VectorField.Z_ADDR] = self.regions.z + z_at * self.z_line
                     found.append(step)
         if self.param_words:
             found[0] |= {VectorField.PARAM_ADDR: self.params, VectorField.PARAM_WORDS: self.param_words}
@@ -275,14 +268,13 @@ class _VectorBuilder:
     def _weight_steps(self) -> list[dict[VectorField, int]]:
         assert self.product is not None and self.tiling is not None
         design, layer = self.design, self.layer
-        x = self.regions.x + place_offset(design, layer.in_place, layer.in_h, self.x_line)
         lines = constants_lines(design, self.product, self.tiling, self.regions.y)
         self.end = lines.end
         found = []
         for part in weight_steps(design, layer, lines.steps):
             found.append(
                 {
-                    VectorField.X_ADDR: x + (part.block * layer.in_h + part.line) * self.x_line,
+                    VectorField.X_ADDR: self.regions.x + self.x.at(0, part.block, part.line) * self.x_line,
                     VectorField.Y_ADDR: lines.weight_addr[part.key],
                     VectorField.LINES: part.lines,
                     VectorField.BLOCKS: part.blocks,
@@ -307,20 +299,20 @@ class _VectorBuilder:
             in_w=layer.in_w,
             x_wide=int(design.is_wide(layer.in_bits)),
             x_line_bytes=self.row_bytes if gathers else self.x_line,
-            x_block_bytes=0 if gathers else layer.in_h * self.x_line,
+            x_block_bytes=0 if gathers else self.x.lines * self.x_line,
             table_base=self.rows if gathers else 0,
             **(
                 {
                     "z_wide": int(design.is_wide(layer.z_bits)),
                     "z_line_bytes": self.z_line,
-                    "z_block_bytes": layer.in_h * self.z_line,
+                    "z_block_bytes": self.z.lines * self.z_line,
                 }
                 if layer.kind == "add"
                 else {}
             ),
             y_wide=0 if weights else int(design.is_wide(layer.out_bits)),
             y_line_bytes=0 if weights else self.y_line,
-            y_block_bytes=0 if weights else layer.in_h * self.y_line,
+            y_block_bytes=0 if weights else self.y.lines * self.y_line,
             causal=int(layer.causal),
             causal_offset=layer.causal_offset,
             transposed=int(weights and (layer.role == "values") == stationary_input),
