@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import fields, replace
 
 from workloads.layer import Layer, matrix_lines
+from workloads.vector_layer import Job
 
 AVERAGE_POOL = "average_pool"  # names of these layers start so; publications do not count their additions as MACs
 
@@ -76,7 +77,7 @@ def merged(layers: Iterable[Layer]) -> tuple[Layer, ...]:
     return tuple(by_shape.values())
 
 
-def network_macs(layers: Iterable[Layer]) -> int:
+def network_macs(layers: Iterable[Job]) -> int:
     """Multiplications of convolutions and matrix products, as publications count them: no pooling of either kind."""
     return sum(layer.n_macs * layer.repeat for layer in layers if not layer.name.startswith(AVERAGE_POOL))
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from designs.errors import InputError
+from workloads.builders import transformers
 from workloads.builders.convnets import mobilenet_v1, resnet18, resnet50, vgg16
 from workloads.builders.shapes import matrix_product
-from workloads.builders.transformers import bert_base_layer
 from workloads.files import graph_digest, load_graph
 from workloads.importers.scalesim import load_scalesim
 from workloads.ir import Graph
@@ -22,6 +22,7 @@ from workloads.layer import Layer
 from workloads.load import Workload
 from workloads.lower import lower
 from workloads.random_layers import gemm_layer
+from workloads.vector_layer import Job
 
 DIGITS = Path(__file__).parent.parent / "digits"
 FILES = {
@@ -36,7 +37,6 @@ _BUILDERS: dict[str, Callable[[], tuple[Layer, ...]]] = {
     "resnet50": resnet50,
     "mobilenet_v1": mobilenet_v1,
     "vgg16": vgg16,
-    "bert_base_layer": bert_base_layer,
 }
 _GRAPHS = {"digits_cnn": DIGITS / "digits_cnn.npz", "digits_cnn_w4": DIGITS / "digits_cnn_w4.npz"}
 _GEMM = re.compile(r"gemm:([0-9]{1,6})x([0-9]{1,6})x([0-9]{1,6})")
@@ -47,13 +47,13 @@ _MOST_GEMM_NUMBERS = 1 << 24  # weights; a larger product is timed as a shape, a
 class Network(Workload):
     """A network: its layers, in the order in which they run."""
 
-    layers: tuple[Layer, ...]
+    layers: tuple[Job, ...]
     graph: Graph | None = None
 
 
 def names() -> tuple[str, ...]:
     """Names besides paths; `gemm:MxKxN` stands for any three sizes."""
-    return (*_GRAPHS, *_BUILDERS, "gemm:MxKxN")
+    return (*_GRAPHS, *_BUILDERS, *transformers.names(), "gemm:MxKxN")
 
 
 def load(name: str) -> Network | None:
@@ -62,6 +62,8 @@ def load(name: str) -> Network | None:
         return _of_graph(name, load_graph(_GRAPHS[name]))
     if name in _BUILDERS:
         return network_of(_BUILDERS[name](), name)
+    if jobs := transformers.build(name):
+        return network_of(jobs, name)
     if match := _GEMM.fullmatch(name):
         return _gemm(name, *(int(size) for size in match.groups()))
     suffix = Path(name).suffix
@@ -76,12 +78,12 @@ def load(name: str) -> Network | None:
     return None
 
 
-def network_of(layers: Sequence[Layer], name: str) -> Network:
+def network_of(layers: Sequence[Job], name: str) -> Network:
     """The network of some layers."""
     return Network(name=name, digest=layers_digest(layers), layers=tuple(layers))
 
 
-def layers_digest(layers: Sequence[Layer]) -> str:
+def layers_digest(layers: Sequence[Job]) -> str:
     """SHA-256 (hex) of the layers, numbers included."""
     digest = hashlib.sha256()
     for layer in layers:
