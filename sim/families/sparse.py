@@ -7,6 +7,8 @@ once for all that differ in beats, buffers and clock; what is left for a design 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, TypeVar
 from weakref import ReferenceType, WeakKeyDictionary, ref
@@ -30,6 +32,8 @@ MODEL_VERSION = "1"  # bump by hand when the meaning of a row changes; explore a
 PHASES = ("latency", "load", "prime", *CAUSES, "settle", "drain")
 ACTIVITY = (*COUNTERS, "outputs", "load_beats", "vector_beats", "overflows")
 
+_KEPT_INVENTORIES = 256
+
 _NONE = np.zeros(0, np.int64)  # no arrivals, no receiver: nothing stalls
 
 _T = TypeVar("_T")
@@ -47,7 +51,8 @@ def misfits(designs: Sequence[Design], workload: Matrices) -> list[str | None]:
 
 def inventory(design: Design, workload: Matrices | None = None) -> Inventory:
     """What the machine is made of, part by part; the same for all workloads."""
-    return sparse_inventory(design)
+    unused = {"window": "queue_depth", "queue": "window"}[design.feed]
+    return _inventory(replace(design, **_NOT_HARDWARE, **{unused: getattr(Design, unused)}))
 
 
 def roofline_cycles(design: Design, layer: SparseLayer, n_macs: int) -> int:
@@ -93,6 +98,16 @@ def next_ready(ready: np.ndarray) -> np.ndarray:
 
 
 # What designs share.
+
+
+_NOT_HARDWARE: dict[str, Any] = {
+    name: getattr(Design, name) for name in ("sort_rows", "weights", "dram_latency_cycles", "clock_mhz", "node_nm")
+}
+
+
+@lru_cache(maxsize=_KEPT_INVENTORIES)
+def _inventory(design: Design) -> Inventory:
+    return sparse_inventory(design)
 
 
 class _Facts:
