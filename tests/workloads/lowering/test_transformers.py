@@ -1,0 +1,119 @@
+"""Transformers as jobs of array and vector unit, run one after the other, equal the interpreter tensor by tensor."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.workloads.lowering.transformers import decoder_step, encoder
+from workloads.functions.choice import FunctionChoice
+from workloads.ir import Graph
+from workloads.layer import Arithmetic, Layer, Place
+from workloads.lower import lower, lowered, run_layers
+from workloads.reference import run_graph, run_steps
+from workloads.vector_layer import VectorArithmetic, VectorLayer
+
+BITS = 31
+CHOICES = [
+    FunctionChoice(softmax=softmax, gelu=gelu, ita_block=4)
+    for softmax, gelu in product(("i_bert", "ita", "table"), ("i_bert", "table"))
+]
+
+
+def compare(graph: Graph, feeds: dict[str, np.ndarray], choice: FunctionChoice, bits: int = BITS) -> None:
+    values = run_graph(graph, feeds, "multiplier_shift", bits, choice)
+    plan = lowered(graph)
+    arithmetic, vector = Arithmetic(multiplier_bits=bits), VectorArithmetic(functions=choice, multiplier_bits=bits)
+    images, n_overflows = run_layers(graph, plan.jobs, feeds, arithmetic, vector)
+    assert n_overflows == 0
+    computed = plan.tensors(images)
+    for name, value in computed.items():
+        if all(name != state for state, _ in graph.states):  # a cache is overwritten
+            np.testing.assert_array_equal(value, values[name], err_msg=name)
+    assert set(graph.outputs) <= set(computed)
+
+
+def ids_of(graph: Graph, seed: int) -> dict[str, np.ndarray]:
+    return {"ids": np.random.default_rng(seed).integers(0, 11, graph.by_name["ids"].shape)}
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    seed=st.integers(0, 1000), tokens=st.integers(1, 20), n_heads=st.integers(1, 3), head=st.integers(1, 5),
+    batch=st.integers(1, 2), causal=st.booleans(), fused=st.booleans(), choice=st.sampled_from(CHOICES),
+    norm=st.sampled_from(["layer_norm", "range_norm"]), bits=st.sampled_from([16, 31]),
+)  # fmt: skip
+def test_layers_equal_the_interpreter(
+    seed: int, tokens: int, n_heads: int, head: int, batch: int, causal: bool, fused: bool, choice: FunctionChoice,
+    norm: str, bits: int,
+) -> None:  # fmt: skip
+    head = max(head, 2) if n_heads == 1 else head  # range norm takes rows of two or more
+    graph = encoder(
+        seed, tokens=tokens, n_heads=n_heads, head=head, batch=batch, causal=causal, norm=norm, fused_qkv=fused
+    )
+    compare(graph, ids_of(graph, seed), choice, bits)
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_every_choice_of_functions(choice: FunctionChoice) -> None:
+    graph = encoder(3, tokens=18, causal=True)
+    feeds = ids_of(graph, 3)
+    compare(graph, feeds, choice)
+    values = run_graph(graph, feeds, "multiplier_shift", BITS, choice)
+    for name in ("shares", "active", "merged", "z"):
+        assert len(np.unique(values[name])) > 8, name  # where everything saturates, nothing would show
+
+
+def test_what_the_jobs_of_an_encoder_are() -> None:
+    jobs = lower(encoder(0, tokens=18, n_heads=2, head=4, causal=True))
+    names = [job.name for job in jobs]
+    assert names == [
+        "embedded_op", "summed_op", "x_op", "x8_op", "q_op", "k_op", "v_op",
+        "scores_op.0.weights", "scores_op.0", "scores_op.1.weights", "scores_op.1", "shares_op",
+        "mixed_op.0.weights", "mixed_op.0", "mixed_op.1.weights", "mixed_op.1", "projected_op", "y_op", "y8_op",
+        "up_op", "active_op", "down_op", "z_op",
+    ]  # fmt: skip
+    by_name = dict(zip(names, jobs, strict=True))
+    assert {(job.in_h, job.in_w) for job in jobs} == {(2, 9)}  # 18 tokens: at most 16 a line
+    scores, keys = by_name["scores_op.1"], by_name["scores_op.1.weights"]
+    assert isinstance(scores, Layer) and isinstance(keys, VectorLayer)
+    assert (keys.role, keys.product, keys.output, keys.n_tokens, keys.channels) == (
+        "keys", scores.name, scores.weights_from, 18, 4
+    )  # fmt: skip
+    assert keys.in_place == scores.in_place == Place(n_images=1, channels=8, channel=4)
+    assert scores.out_place == Place(n_images=2, channels=18, image=1)
+    assert (scores.weight_bits, scores.out_bits, scores.out_channels) == (8, 16, 18)
+    shares, mixed = by_name["shares_op"], by_name["mixed_op.1"]
+    assert isinstance(shares, VectorLayer) and shares.n_images == 2 and shares.causal
+    assert by_name["mixed_op.1.weights"].role == "values"
+    assert mixed.in_place == Place(n_images=2, channels=18, image=1)
+    assert mixed.out_place == Place(n_images=1, channels=8, channel=4)  # heads meet without a copy
+    attended = by_name["projected_op"]
+    assert attended.residual and attended.output == "attended" and attended.inputs == ("mixed", "x")
+
+
+@pytest.mark.parametrize("fill", [0, 5])
+def test_steps_of_a_decoder_with_a_cache(fill: int) -> None:
+    graphs = [decoder_step(1, position) for position in range(4)]
+    feeds = [{"ids": np.asarray([[position + 2]])} for position in range(4)]
+    if fill:
+        feeds[0] |= {name: np.full((1, 6, 8), fill) for name in ("k_cache", "v_cache")}
+    steps = run_steps(graphs, feeds, "multiplier_shift", BITS)
+    states = {name: np.full((1, 6, 8), fill) for name in ("k_cache", "v_cache")}
+    for graph, feed, values in zip(graphs, feeds, steps, strict=True):
+        compare(graph, {"ids": feed["ids"], **states}, FunctionChoice())
+        states = {name: values[following] for name, following in graph.states}
+    assert len({int(values["y"].sum()) for values in steps}) == 4
+
+
+def test_a_new_token_is_written_to_its_line_of_the_cache() -> None:
+    jobs = {job.name: job for job in lower(decoder_step(0, 3))}
+    assert jobs["k_op"].output == "k_cache"  # by the product itself
+    assert jobs["k_op"].out_place == Place(n_images=1, channels=8, lines=6, line=3)
+    keys = jobs["scores_op.1.weights"]
+    assert keys.in_place == Place(n_images=1, channels=8, channel=4, lines=6)
+    assert (keys.cached, keys.first_token, keys.n_tokens, keys.in_h, keys.in_w) == (True, 3, 4, 4, 1)
