@@ -23,12 +23,14 @@ def random_layer(
     shape: str | None = None,
     residual: bool | None = None,
     power_of_two: bool = False,
+    wide_bits: int = 0,
 ) -> tuple[Layer, np.ndarray, np.ndarray | None]:
     """(layer with numbers, input, residual or None) of at most about `max_macs` multiplications.
 
     `shape` is one of SHAPES (any where None, but no groups for one-bit weights), `residual` asks for a residual (a
     third of the convolutions where None; pooling has none). Activations are signed or not, with any zero point; one-bit
-    weights are -1 and +1. Scales spread the outputs over the stored range; they are powers of two where asked.
+    weights are -1 and +1. Scales spread the outputs over the stored range; they are powers of two where asked. Where
+    there are `wide_bits`, half of the convolutions have outputs (and residuals) of act_bits + 1 to wide_bits bits.
     """
     shape = shape or str(rng.choice(SHAPES if weight_bits > 1 else _UNGROUPED))
     layer = _shape(rng, shape, max_macs, weight_bits)
@@ -36,6 +38,8 @@ def random_layer(
     layer = replace(
         layer, in_bits=act_bits, out_bits=act_bits, residual=with_residual and shape not in ("average_pool", "max_pool")
     )
+    if wide_bits and layer.kind == "conv" and rng.random() < 1 / 2:
+        layer = replace(layer, out_bits=int(rng.integers(act_bits + 1, wide_bits + 1)))
     in_low, in_high, in_zero = stored_range(rng, act_bits)
     x = rng.integers(in_low, in_high + 1, (layer.n_images, layer.in_channels, layer.in_h, layer.in_w))
     if layer.kind == "max_pool":

@@ -75,7 +75,8 @@ def dram_image(
     put_bytes(image, program.act_base, pack_activations(design, x, numbers.in_zero))
     if layer.residual:
         assert residual is not None, "this layer adds a residual"
-        put_bytes(image, program.residual_base, pack_activations(design, residual, numbers.residual_zero))
+        packed = pack_activations(design, residual, numbers.residual_zero, layer.out_bits)
+        put_bytes(image, program.residual_base, packed)
     put_constants(image, design, layer, tiling, program)
     return image
 
@@ -106,7 +107,8 @@ def read_output(design: Design, layer: Layer, program: Program, image: np.ndarra
     assert numbers is not None
     low = numbers.in_low if layer.kind == "max_pool" else numbers.sum_low if layer.residual else numbers.out_low
     shape = (layer.n_images, layer.out_channels, layer.out_h, layer.out_w)
-    return unpack_activations(design, image[program.out_base :], shape, low < 0)
+    bits = layer.out_bits if layer.kind == "conv" else 0
+    return unpack_activations(design, image[program.out_base :], shape, low < 0, bits)
 
 
 def weight_words(design: Design, layer: Layer, numbers: LayerNumbers, step: Step) -> np.ndarray:

@@ -83,20 +83,20 @@ def _requantization(design: Design, layer: Layer, numbers: LayerNumbers) -> tupl
 
 def _check_values(design: Design, layer: Layer, numbers: LayerNumbers) -> None:
     """Every stored value fits its field."""
-    ranges = [("input", numbers.in_low, numbers.in_high)]
+    ranges = [("input", numbers.in_low, numbers.in_high, design.act_bits)]
+    stored = design.stored_bits(layer.out_bits)
     if layer.kind != "max_pool":
-        ranges.append(("output", numbers.out_low, numbers.out_high))
+        ranges.append(("output", numbers.out_low, numbers.out_high, stored))
     if layer.residual:
         ranges += [
-            ("residual", numbers.residual_low, numbers.residual_high),
-            ("sum", numbers.sum_low, numbers.sum_high),
+            ("residual", numbers.residual_low, numbers.residual_high, stored),
+            ("sum", numbers.sum_low, numbers.sum_high, stored),
         ]
-    for what, low, high in ranges:
+    for what, low, high, held in ranges:
         bits = bits_of_range(low, high)
-        if bits > design.act_bits:
-            raise InputError(
-                f"{layer.name}: act_bits: the {what} is {low} to {high}, wanted at least {bits}, got {design.act_bits}"
-            )
+        if bits > held:
+            field = "act_bits" if held == design.act_bits else "wide_bits"
+            raise InputError(f"{layer.name}: {field}: the {what} is {low} to {high}, wanted at least {bits}, got {held}")
     if numbers.weights is not None:
         _check_weights(design, layer, numbers.weights)
 

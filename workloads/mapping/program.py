@@ -88,6 +88,7 @@ class LayerConfig:
     out_zero: int = 0
     out_low: int = 0
     out_high: int = 0
+    out_wide: int = 0  # output and residual lie in words of wide_bits lanes
     residual: int = 0
     residual_signed: int = 0
     residual_zero: int = 0

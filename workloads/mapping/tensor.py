@@ -83,8 +83,18 @@ def geometry(design: Design, layer: Layer, tiling: Tiling | None = None) -> Geom
         group_channels=group_channels,
         group_blocks=group_blocks,
         act_line_bytes=line_bytes(layer.in_w, design.act_word_bits, design.dram_burst_bytes),
-        out_line_bytes=line_bytes(layer.out_w, design.act_word_bits, design.dram_burst_bytes),
+        out_line_bytes=line_bytes(layer.out_w, out_word_bits(design, layer), design.dram_burst_bytes),
     )
+
+
+def out_is_wide(design: Design, layer: Layer) -> bool:
+    """Whether output and residual of `layer` are stored wide. What pooling picks is its input: never."""
+    return layer.kind != "max_pool" and design.is_wide(layer.out_bits)
+
+
+def out_word_bits(design: Design, layer: Layer) -> int:
+    """Bits of a word of the layer's output, and of its residual."""
+    return design.stored_word_bits(layer.out_bits) if out_is_wide(design, layer) else design.act_word_bits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -508,7 +518,8 @@ class _Builder:
         return row
 
     def _config(self) -> LayerConfig:
-        layer, shape, beat = self.layer, self.shape, self.design.dram_bytes_per_cycle
+        design, layer, shape = self.design, self.layer, self.shape
+        beat = design.dram_bytes_per_cycle
         return LayerConfig(
             pooling=layer.kind == "max_pool",
             kernel_h=layer.kernel_h,
@@ -522,6 +533,7 @@ class _Builder:
             act_block_bytes=self.in_lines.lines * shape.act_line_bytes,
             out_line_beats=shape.out_line_bytes // beat,
             out_block_bytes=self.out_lines.lines * shape.out_line_bytes,
+            out_wide=int(out_is_wide(design, layer)),
             residual=int(layer.residual),
-            **(bind_numbers(self.design, layer).registers if layer.numbers else {}),
+            **(bind_numbers(design, layer).registers if layer.numbers else {}),
         )

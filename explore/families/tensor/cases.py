@@ -125,6 +125,7 @@ def describe(case: Case) -> str:
     shape = f"{layer.n_images}x{layer.in_channels}x{layer.in_h}x{layer.in_w}"
     kernel = f"{layer.kernel_h}x{layer.kernel_w}/{layer.stride_h}x{layer.stride_w}"
     extra = f" groups {layer.groups}" * (layer.groups > 1) + " + residual" * layer.residual
+    extra += f" to {layer.out_bits} bits" * (layer.out_bits != layer.in_bits)
     cut = f"{tiling.rows}r {tiling.blocks}b {tiling.channels}c {tiling.order.split('_')[0]}"
     return f"{layer.name} {shape} -> {layer.out_channels} {kernel}{extra} [{cut}]"
 
@@ -167,6 +168,7 @@ def _random_case(design: Design, rng: np.random.Generator) -> Case:
             weight_bits=design.weight_bits,
             per_channel=design.requant_granularity == "per_channel",
             power_of_two=design.requant == "shift",
+            wide_bits=design.wide_bits,
         )
         tiling = random_tiling(design, layer, rng)
         if tiling and _small_enough(design, layer, tiling):
