@@ -21,7 +21,7 @@ from workloads.kinds.matrices import Matrices, matrices_of
 from workloads.load import load_workload
 from workloads.mapping import sparse_lists
 from workloads.sparse.layer import SparseLayer, SparseNumbers
-from workloads.sparse.nonzeros import nonzeros, pattern
+from workloads.sparse.nonzeros import nonzeros
 
 SEEDS = st.integers(0, 2**32 - 1)
 TWO_LANES = Design(n_macs=2, n_sets=2, sort_rows=False, window=2, act_words=4)
@@ -210,40 +210,6 @@ def test_windows_are_as_good_as_lists_where_columns_are_queued(
         longest.append(round(run.activity["macs"] / (n_macs * cycles), 3))
     assert longest == [csc, rcsc, sa_8, sa_32]
     assert utilizations(designs, workload)[2:] == [sa_8, sa_32]
-
-
-EIE = replace(
-    ROOMY, n_macs=64, n_sets=64, sort_rows=False, feed="queue", relative_bits=4, value_bits=4, weights="resident"
-)
-
-
-@pytest.mark.parametrize(
-    ("width", "height", "density", "efficiencies"),
-    [
-        (4096, 600, 0.10, (0.387, 0.502, 0.600, 0.650, 0.672)),  # NT-We
-        (600, 8791, 0.11, (0.931, 0.960, 0.978, 0.986, 0.986)),  # NT-Wd
-    ],
-)
-def test_queues_of_eie(width: int, height: int, density: float, efficiencies: tuple[float, ...]) -> None:
-    """Entries, padding included, over lane cycles, for FIFOs of 1, 2, 4, 8 and 16 places on random masks.
-
-    In that model a lane takes its activation out of the FIFO when it begins with it; here it keeps its place until the
-    end, which is one place more. The masks are other draws.
-    """
-    rng = np.random.default_rng(1)
-    matrix = pattern(rng.random((height, width)) < density, 4)
-    layer = SparseLayer(
-        name="eie",
-        matrix=matrix,
-        numbers=SparseNumbers(
-            bias=np.zeros(height, np.int64), multiplier=1, shift=8, in_zero=0, in_signed=False, out_zero=0, out_low=0,
-            out_high=255,
-        ),
-    )  # fmt: skip
-    for depth, efficiency in zip((1, 2, 4, 8, 16), efficiencies, strict=True):
-        run = sparse.run_layer(replace(EIE, queue_depth=depth + 1), layer)
-        multiply_cycles = run.phases["multiply"] + run.phases["stall_queue"] + run.phases["imbalance"]
-        assert run.activity["acc_updates"] / (64 * multiply_cycles) == pytest.approx(efficiency, abs=0.004)
 
 
 # The rest of the contract.
