@@ -77,12 +77,13 @@ def evaluate(
         "scaling": scaling,
         "seed": None,
     }
+    columns = families.metrics(family)
     return [
         head
         | {"point": dict(point)}
         | _numbers(design, run, module.inventory(design, workload), scaling)
         | _accuracy(module, design, run, workload)
-        | _figures(family, run)
+        | _figures(columns, run)
         for point, design, run in zip(points, designs, runs, strict=True)
     ]
 
@@ -97,9 +98,8 @@ def _accuracy(module: ModuleType, design: Any, run: Run, workload: Workload) -> 
     return {"accuracy": measured.accuracy, "overflows": measured.overflows}
 
 
-def _figures(family: str, run: Run) -> Row:
+def _figures(names: Sequence[str], run: Run) -> Row:
     """The family's own columns, None in a failed row."""
-    names = families.metrics(family)
     return dict.fromkeys(names) if run.failure is not None else {name: _plain(run.figures[name]) for name in names}
 
 

@@ -122,8 +122,8 @@ def reproduce(progress: Progress | None = None) -> Table:
         remarks=(
             "balanced: all entries, padding zeros included, spread evenly over the lanes; it agrees with the published "
             "theoretical times only with the padding.",
-            "VGG-6 takes two slices of half its rows here, as a list has at most 65,535 entries: gaps between rows begin "
-            "anew in each, which needs fewer padding zeros, and activations are broadcast twice.",
+            "VGG-6 takes two slices of half its rows here, as a list has at most 65,535 entries: gaps between rows "
+            "begin anew in each, which needs fewer padding zeros, and activations are broadcast twice.",
         ),
     )
 
