@@ -193,8 +193,10 @@ def layer_norm_numbers(
     left = INPUT_BITS - in_bits if left_shift is None else left_shift
     if not 1 <= n <= 1 << 16 or not 1 <= in_bits <= INPUT_BITS or not 0 <= left:
         raise InputError(f"layer norm: wanted rows of 1 to 65536 entries of 1 to 16 bits, got {n} of {in_bits} bits")
-    if variance_bits % 2 or not 2 <= variance_bits <= 62:
-        raise InputError(f"variance_bits: wanted an even number from 2 to 62, got {variance_bits}")
+    if variance_bits % 2 or variance_bits > 62 or 4 * n >= 1 << max(variance_bits, 0):  # no shift brings less than 4 n
+        raise InputError(
+            f"variance_bits: wanted an even number up to 62 whose power of 2 is above {4 * n}, got {variance_bits}"
+        )
     width = ((1 << in_bits) - 1) << left  # largest minus smallest
     shift = 0
     while n * (-(-(width + 1) >> (shift + 1)) + (shift > 0)) ** 2 >= 1 << variance_bits:

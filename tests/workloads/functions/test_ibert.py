@@ -206,10 +206,21 @@ def test_no_row_overflows_the_sum_of_squares(n: int, bits: int) -> None:
     assert numbers.shift == 0 or layer_norm_numbers(n, bits, variance_bits=62).shift < numbers.shift
 
 
+@pytest.mark.parametrize("variance_bits", range(8, 26, 2))
+@pytest.mark.parametrize("n", [2, 3, 4, 7, 16])
+def test_narrow_registers_hold_the_sum_too(n: int, variance_bits: int) -> None:
+    numbers = layer_norm_numbers(n, 8, left_shift=0, variance_bits=variance_bits)
+    for high in range(1, 256):
+        x = np.where(np.arange(n) < n // 2, high, 0)
+        squares = ((x - int(np.rint(x.mean()))) >> numbers.shift) ** 2
+        assert squares.sum() < 1 << variance_bits
+
+
 def test_constant_rows_and_shifts() -> None:
     assert not layer_norm_ibert(np.full((2, 5), -3), layer_norm_numbers(5, 8)).any()
     assert layer_norm_numbers(384, 16).shift == 4 and layer_norm_numbers(384, 8, left_shift=0).shift == 0
     with pytest.raises(InputError, match="layer norm: wanted rows of 1 to 65536 entries of 1 to 16 bits, got 4 of 17"):
         layer_norm_numbers(4, 17)
-    with pytest.raises(InputError, match="variance_bits: wanted an even number"):
-        layer_norm_numbers(4, 8, variance_bits=31)
+    for variance_bits in (31, 64, -2, 4):
+        with pytest.raises(InputError, match="variance_bits: wanted an even number up to 62 whose power of 2 is above 16"):
+            layer_norm_numbers(4, 8, variance_bits=variance_bits)
