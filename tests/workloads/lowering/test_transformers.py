@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from itertools import product
+from typing import get_args
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.workloads.lowering.transformers import decoder_step, encoder
-from workloads.functions.choice import FunctionChoice
+from designs.errors import InputError
+from tests.workloads.lowering.transformers import (
+    FRACTION,
+    NARROW,
+    SYMMETRIC,
+    WIDE,
+    Form,
+    Net,
+    cached,
+    decoder_step,
+    encoder,
+    vision,
+)
+from workloads.functions.choice import FunctionChoice, GeluFunction, SoftmaxFunction
 from workloads.ir import Graph
 from workloads.layer import Arithmetic, Layer, Place
 from workloads.lower import lower, lowered, run_layers
@@ -18,9 +30,11 @@ from workloads.reference import run_graph, run_steps
 from workloads.vector_layer import VectorArithmetic, VectorLayer
 
 BITS = 31
+I_BERT = FunctionChoice()
 CHOICES = [
     FunctionChoice(softmax=softmax, gelu=gelu, ita_block=4)
-    for softmax, gelu in product(("i_bert", "ita", "table"), ("i_bert", "table"))
+    for softmax in get_args(SoftmaxFunction)
+    for gelu in get_args(GeluFunction)
 ]
 
 
@@ -89,11 +103,11 @@ def test_what_the_jobs_of_an_encoder_are() -> None:
     assert (scores.weight_bits, scores.out_bits, scores.out_channels) == (8, 16, 18)
     shares, mixed = by_name["shares_op"], by_name["mixed_op.1"]
     assert isinstance(shares, VectorLayer) and shares.n_images == 2 and shares.causal
-    assert by_name["mixed_op.1.weights"].role == "values"
+    values, attended = by_name["mixed_op.1.weights"], by_name["projected_op"]
+    assert isinstance(values, VectorLayer) and values.role == "values"
     assert mixed.in_place == Place(n_images=2, channels=18, image=1)
     assert mixed.out_place == Place(n_images=1, channels=8, channel=4)  # heads meet without a copy
-    attended = by_name["projected_op"]
-    assert attended.residual and attended.output == "attended" and attended.inputs == ("mixed", "x")
+    assert isinstance(attended, Layer) and attended.residual and attended.output == "attended" and attended.inputs == ("mixed", "x")
 
 
 @pytest.mark.parametrize("fill", [0, 5])
@@ -105,7 +119,7 @@ def test_steps_of_a_decoder_with_a_cache(fill: int) -> None:
     steps = run_steps(graphs, feeds, "multiplier_shift", BITS)
     states = {name: np.full((1, 6, 8), fill) for name in ("k_cache", "v_cache")}
     for graph, feed, values in zip(graphs, feeds, steps, strict=True):
-        compare(graph, {"ids": feed["ids"], **states}, FunctionChoice())
+        compare(graph, {"ids": feed["ids"], **states}, I_BERT)
         states = {name: values[following] for name, following in graph.states}
     assert len({int(values["y"].sum()) for values in steps}) == 4
 
@@ -115,5 +129,109 @@ def test_a_new_token_is_written_to_its_line_of_the_cache() -> None:
     assert jobs["k_op"].output == "k_cache"  # by the product itself
     assert jobs["k_op"].out_place == Place(n_images=1, channels=8, lines=6, line=3)
     keys = jobs["scores_op.1.weights"]
-    assert keys.in_place == Place(n_images=1, channels=8, channel=4, lines=6)
+    assert isinstance(keys, VectorLayer) and keys.in_place == Place(n_images=1, channels=8, channel=4, lines=6)
     assert (keys.cached, keys.first_token, keys.n_tokens, keys.in_h, keys.in_w) == (True, 3, 4, 4, 1)
+
+
+def random_feeds(graph: Graph, seed: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    tensors = [graph.by_name[name] for name in graph.inputs]
+    return {t.name: rng.integers(t.low, t.high + 1, t.shape) for t in tensors}
+
+
+def test_pixels_of_a_convolution_are_tokens() -> None:
+    graph = vision(2)
+    compare(graph, random_feeds(graph, 2), I_BERT)
+    jobs = {job.name: job for job in lower(graph)}
+    assert jobs["x_op"].inputs == ("patches", "x_op.positions")  # constants lie as what they are added to
+    assert jobs["first8_op"].in_place == Place(n_images=1, channels=8, lines=4)  # the line of the first token
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    seed=st.integers(0, 99), rows=st.integers(1, 3), position=st.integers(0, 3), batch=st.integers(1, 2),
+    apart=st.booleans(), twice=st.booleans(),
+)  # fmt: skip
+def test_rows_appended_to_caches(
+    seed: int, rows: int, position: int, batch: int, apart: bool, twice: bool
+) -> None:  # fmt: skip
+    graph = cached(seed, rows=rows, position=position, batch=batch, heads_apart=apart, read_twice=twice)
+    compare(graph, random_feeds(graph, seed), I_BERT)
+    jobs = lower(graph)
+    copies = [job for job in jobs if isinstance(job, VectorLayer) and job.kind == "requantize" and job.output == "k_cache"]
+    assert len(copies) == (batch if twice or batch > 1 else 0)  # the product writes them itself where it can
+    made = [job for job in jobs if isinstance(job, VectorLayer) and job.kind == "to_weights"]
+    assert {(job.cached, job.first_token, job.n_tokens) for job in made} == {(True, position, 6)}
+
+
+def test_a_narrow_residual_of_a_wide_sum_is_added_by_the_vector_unit() -> None:
+    net = Net(0)
+    net.edge("x", (1, 3, 4), **NARROW)
+    net.op("gelu", ("x",), "active", NARROW)
+    net.linear("active", "up", 4, WIDE)
+    net.op("add", ("up", "x"), "sum", WIDE)
+    net.linear("active", "narrow", 4, NARROW)
+    net.op("add", ("narrow", "x"), "small", NARROW)
+    graph = net.graph(("x",), ("sum", "small"))
+    compare(graph, random_feeds(graph, 0), I_BERT)
+    assert [(type(job).__name__, job.output) for job in lower(graph)] == [
+        ("VectorLayer", "active"), ("Layer", "up"), ("VectorLayer", "sum"), ("Layer", "small")
+    ]  # fmt: skip
+
+
+def test_parts_are_added_as_copies() -> None:
+    net = Net(1)
+    net.edge("x", (2, 3, 8), **NARROW)
+    for i in range(2):
+        net.op("slice", ("x",), f"half{i}", axis=2, start=4 * i, stop=4 * i + 4)
+    net.op("add", ("half0", "half1"), "sum", WIDE)
+    graph = net.graph(("x",), ("sum",))
+    compare(graph, random_feeds(graph, 1), I_BERT)
+    jobs = lower(graph)
+    assert [job.name for job in jobs] == [
+        "sum_op.half0.0", "sum_op.half0.1", "sum_op.half1.0", "sum_op.half1.1", "sum_op"
+    ]  # fmt: skip
+    assert jobs[3].in_place == Place(n_images=2, channels=8, image=1, channel=4)
+
+
+def _product(first: Form, second: Form, order: tuple[int, ...] = (0, 2, 1)) -> Graph:
+    net = Net(0)
+    net.edge("a", (1, 3, 4), **first)
+    net.edge("b", (1, 3, 4), **second)
+    net.op("transpose", ("b",), "turned", order=order)
+    net.op("matmul", ("a", "turned"), "y", WIDE)
+    return net.graph(("a", "b"), ("y",))
+
+
+def test_weights_are_as_wide_as_the_operand_without_its_zero_point() -> None:
+    for form, bits in ((SYMMETRIC, 8), ({**NARROW, "zero": 128}, 8), ({**NARROW, "zero": 0}, 9), (NARROW, 9)):
+        graph = _product(NARROW, form)
+        compare(graph, random_feeds(graph, 0), I_BERT)
+        made, layer = lower(graph)
+        assert isinstance(layer, Layer) and (layer.weight_bits, made.out_bits) == (bits, bits)
+
+
+def test_refusals_name_the_op_and_what_would_do() -> None:
+    unsigned: Form = {"bits": 16, "signed": False, "scale": 0.1, "zero": 7}
+    with pytest.raises(InputError, match=r"op y_op \(matmul\): wanted .* as a weight, got .* in turned \(quantize it symm"):
+        lower(_product(NARROW, unsigned))
+    net = Net(0)
+    net.edge("x", (1, 3, 4), **NARROW)
+    net.op("transpose", ("x",), "turned", order=(0, 2, 1))
+    net.op("softmax", ("turned",), "y", FRACTION, causal=0, offset=0)
+    with pytest.raises(InputError, match=r"op y_op \(softmax\): wanted rows that are the channels of a token"):
+        lower(net.graph(("x",), ("y",)))
+    net = Net(0)
+    net.edge("x", (1, 3, 4), **NARROW)
+    net.edge("lengths", (1,), bits=8, signed=False, scale=1.0, zero=0)
+    net.op("softmax", ("x", "lengths"), "y", FRACTION, causal=0, offset=0)
+    with pytest.raises(InputError, match=r"op y_op \(softmax\): wanted rows of one length"):
+        lower(net.graph(("x", "lengths"), ("y",)))
+    net = Net(0)
+    net.edge("x", (2, 3, 4), **NARROW)
+    net.op("transpose", ("x",), "turned", order=(1, 0, 2))
+    net.op("reshape", ("turned",), "mixed", shape=(3, 8))
+    net.op("gelu", ("mixed",), "active", NARROW)
+    net.linear("active", "y", 5, WIDE)
+    with pytest.raises(InputError, match=r"op y_op \(matmul\): wanted rows whose last axis lies in the channels"):
+        lower(net.graph(("x",), ("y",)))

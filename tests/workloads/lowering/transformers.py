@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from workloads.ir import Graph, Op, Tensor, check_graph, output_shape
 
-NARROW = {"bits": 8, "signed": False, "scale": 1 / 16, "zero": 120}
-SYMMETRIC = {"bits": 8, "signed": True, "scale": 1 / 24, "zero": 0}
-WIDE = {"bits": 16, "signed": True, "scale": 2.0**-12, "zero": 0}
-FRACTION = {"bits": 8, "signed": False, "scale": 2.0**-8, "zero": 0}
+Form: TypeAlias = dict[str, Any]
+NARROW: Form = {"bits": 8, "signed": False, "scale": 1 / 16, "zero": 120}
+SYMMETRIC: Form = {"bits": 8, "signed": True, "scale": 1 / 24, "zero": 0}
+WIDE: Form = {"bits": 16, "signed": True, "scale": 2.0**-12, "zero": 0}
+FRACTION: Form = {"bits": 8, "signed": False, "scale": 2.0**-8, "zero": 0}
 
 
 class Net:
@@ -24,19 +25,19 @@ class Net:
 
     def edge(self, name: str, shape: tuple[int, ...], *, bits: int, signed: bool, scale: float, zero: int) -> str:
         self.tensors[name] = Tensor(
-            name=name, shape=shape, bits=bits, signed=signed, scale=np.float32([scale]), zero_point=zero
+            name=name, shape=shape, bits=bits, signed=signed, scale=np.asarray([scale], np.float32), zero_point=zero
         )
         return name
 
     def constant(self, name: str, shape: tuple[int, ...], scale: float, *, bits: int = 8, most: int = 127) -> str:
         data = self.rng.integers(-most, most + 1, shape)
         self.tensors[name] = Tensor(
-            name=name, shape=shape, bits=bits, signed=True, scale=np.float32([scale]), data=data
+            name=name, shape=shape, bits=bits, signed=True, scale=np.asarray([scale], np.float32), data=data
         )
         return name
 
     def op(
-        self, kind: str, inputs: tuple[str, ...], output: str, form: dict[str, Any] | None = None,
+        self, kind: str, inputs: tuple[str, ...], output: str, form: Form | None = None,
         shape: tuple[int, ...] | None = None, **attrs: Any,
     ) -> str:  # fmt: skip
         """Append an op; without `form` the output has the format of its first input (of gather: of the table)."""
@@ -52,7 +53,7 @@ class Net:
         )
         return output
 
-    def linear(self, x: str, output: str, n: int, form: dict[str, Any]) -> str:
+    def linear(self, x: str, output: str, n: int, form: Form) -> str:
         """A product with random weights, of about unit variance where x has it, and a bias."""
         k = self.tensors[x].shape[-1]
         w = self.constant(f"{output}_w", (k, n), 1 / (74 * k**0.5))
@@ -60,7 +61,7 @@ class Net:
         bias = self.constant(f"{output}_b", (n,), scale, bits=32, most=int(0.1 / scale))
         return self.op("matmul", (x, w, bias), output, form)
 
-    def norm(self, x: str, output: str, form: dict[str, Any], kind: str = "layer_norm") -> str:
+    def norm(self, x: str, output: str, form: Form, kind: str = "layer_norm") -> str:
         n = self.tensors[x].shape[-1]
         gain = self.constant(f"{output}_gain", (n,), 2.0**-14, bits=16, most=20000)
         offset = self.constant(f"{output}_offset", (n,), 2.0**-14, bits=16, most=5000)
@@ -125,13 +126,7 @@ def decoder_step(seed: int, position: int, *, capacity: int = 6, n_heads: int = 
     net, width = Net(seed), n_heads * head
     net.edge("ids", (1, 1), bits=32, signed=False, scale=1.0, zero=0)
     net.op("gather", ("ids", net.constant("words", (11, width), 1 / 64)), "embedded")
-    positions = net.constant("positions", (capacity, width), 1 / 100)
-    here = net.tensors[positions]
-    data = np.ascontiguousarray(here.data[None, position : position + 1])
-    net.tensors["positions"] = Tensor(
-        name="positions", shape=data.shape, bits=8, signed=True, scale=here.scale, data=data
-    )
-    net.op("add", ("embedded", "positions"), "x", WIDE)
+    net.op("add", ("embedded", net.constant("position", (1, 1, width), 1 / 100)), "x", WIDE)
     net.norm("x", "normed", NARROW)
     for name in "qkv":
         net.linear("normed", name, width, SYMMETRIC)
@@ -145,3 +140,53 @@ def decoder_step(seed: int, position: int, *, capacity: int = 6, n_heads: int = 
     net.linear(merged, "projected", width, WIDE)
     net.op("add", ("projected", "x"), "y", WIDE)
     return net.graph(("ids", "k_cache", "v_cache"), ("y",), (("k_cache", "k_next"), ("v_cache", "v_next")))
+
+
+def vision(seed: int, *, n_heads: int = 2, head: int = 4) -> Graph:
+    """Patches of an image by a convolution, their pixels as tokens, attention, and one row for the classes."""
+    net, width = Net(seed), n_heads * head
+    net.edge("image", (1, 3, 8, 8), **NARROW)
+    kernel = net.constant("patches_w", (width, 3, 2, 2), 1 / 250)
+    net.op("conv", ("image", kernel), "patches", WIDE, strides=(2, 2), pads=(0, 0, 0, 0), groups=1)
+    net.op("reshape", ("patches",), "pixels", shape=(1, width, 16))
+    net.op("transpose", ("pixels",), "tokens", order=(0, 2, 1))
+    net.op("add", ("tokens", net.constant("positions", (1, 16, width), 1 / 100)), "x", WIDE)
+    net.norm("x", "normed", NARROW)
+    for name in "qkv":
+        net.linear("normed", name, width, SYMMETRIC)
+    q, v = (net.heads(name, n_heads, (0, 2, 1, 3)) for name in "qv")
+    net.linear(net.attention(q, net.heads("k", n_heads, (0, 2, 3, 1)), v), "projected", width, WIDE)
+    net.op("add", ("x", "projected"), "y", WIDE)
+    net.op("slice", ("y",), "first", axis=1, start=0, stop=1)
+    net.op("requantize", ("first",), "first8", NARROW)
+    net.op("reshape", ("first8",), "row", shape=(1, width))
+    net.linear("row", "classes", 3, WIDE)
+    return net.graph(("image",), ("classes",))
+
+
+def cached(
+    seed: int, *, rows: int, position: int, batch: int = 1, heads_apart: bool = False, read_twice: bool = False
+) -> Graph:  # fmt: skip
+    """Attention of some new rows over caches of 6 tokens that they are appended to; causal."""
+    net, capacity, n_heads, head = Net(seed), 6, 2, 4
+    width = n_heads * head
+    net.edge("x", (batch, rows, width), **NARROW)
+    for name in "qkv":
+        net.linear("x", name, width, SYMMETRIC)
+    for name in "kv":
+        shape = (batch, n_heads, capacity, head) if heads_apart else (batch, capacity, width)
+        net.edge(f"{name}_cache", shape, **SYMMETRIC)
+        new = net.heads(name, n_heads, (0, 2, 1, 3)) if heads_apart else name
+        axis = 2 if heads_apart else 1
+        net.op("append", (f"{name}_cache", new), f"{name}_all", axis=axis, position=position)
+    if heads_apart:
+        k, v = net.op("transpose", ("k_all",), "k_turned", order=(0, 1, 3, 2)), "v_all"
+    else:
+        k, v = net.heads("k_all", n_heads, (0, 2, 3, 1)), net.heads("v_all", n_heads, (0, 2, 1, 3))
+    q = net.heads("q", n_heads, (0, 2, 1, 3))
+    net.attention(q, k, v, causal=True, offset=position)
+    if read_twice:
+        net.op("requantize", ("k",), "k_wide", WIDE)
+    outputs = ("merged", "k_wide") if read_twice else ("merged",)
+    states = (("k_cache", "k_all"), ("v_cache", "v_all"))
+    return net.graph(("x", "k_cache", "v_cache"), outputs, states)
