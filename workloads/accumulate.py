@@ -85,6 +85,7 @@ def conv_accumulated(
         arithmetic.order == "product",
         arithmetic.lanes,
         arithmetic.tile_blocks,
+        *arithmetic.n_of_m,
     )
     return acc, int(n_overflows)
 
@@ -103,13 +104,14 @@ def _fit(value, bits, saturate):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _add_in_order(  # type: ignore[no-untyped-def]
-    acc, risky, x, weights, stride_h, stride_w, groups, bits, saturate, by_product, lanes, tile_blocks
+    acc, risky, x, weights, stride_h, stride_w, groups, bits, saturate, by_product, lanes, tile_blocks, kept, of
 ):
     """Overwrite the risky entries of acc with what the accumulator holds; answer the overflows counted.
 
     x is (N, H, W, C) and padded, weights are (M, kernel_h, kernel_w, C // groups). Products with zero weights (other
     groups) or padding are 0 and never overflow, so whole other groups are left out; blocks and tiles are those of the
-    whole input all the same.
+    whole input all the same. By blocks, each group of `of` lanes gives `kept` of its weights that are not zero to each
+    sum, so that a block has as many sums as its fullest group needs; 1 of 1: all to one.
     """
     n, m, out_h, out_w = acc.shape
     kernel_h, kernel_w, depth = weights.shape[1:]
@@ -134,20 +136,29 @@ def _add_in_order(  # type: ignore[no-untyped-def]
                         high = min((block + 1) * lanes, first + depth)
                         for r in range(kernel_h):
                             for c in range(kernel_w):
-                                total = np.int64(0)
-                                for i in range(low, high):
-                                    product = (
-                                        x[image, oy * stride_h + r, ox * stride_w + c, i]
-                                        * weights[channel, r, c, i - first]
-                                    )
-                                    if by_product:
-                                        register, over = _fit(register + product, bits, saturate)
+                                n_passes, done = 1, 0
+                                while done < n_passes:
+                                    total = np.int64(0)
+                                    in_group = 0
+                                    for i in range(low, high):
+                                        weight = weights[channel, r, c, i - first]
+                                        if of > 1 and i % of == 0:
+                                            in_group = 0
+                                        if of > 1 and weight != 0:
+                                            in_group += 1
+                                            n_passes = max(n_passes, (in_group + kept - 1) // kept)
+                                            if (in_group - 1) // kept != done:
+                                                continue
+                                        product = x[image, oy * stride_h + r, ox * stride_w + c, i] * weight
+                                        if by_product:
+                                            register, over = _fit(register + product, bits, saturate)
+                                            n_overflows += over
+                                        else:
+                                            total += product
+                                    if not by_product:
+                                        memory, over = _fit(memory + total, bits, saturate)
                                         n_overflows += over
-                                    else:
-                                        total += product
-                                if not by_product:
-                                    memory, over = _fit(memory + total, bits, saturate)
-                                    n_overflows += over
+                                    done += 1
                     if by_product:
                         memory, over = _fit(memory + register, bits, saturate)
                         n_overflows += over

@@ -44,7 +44,7 @@ class LayerNumbers:
 class Place:
     """The part of a stored tensor that a layer reads or writes: some of its images, channels or lines.
 
-    `channel` is where a block of the machine starts (a multiple of array_rows), so that the part lies in one piece. A
+    `channel` is where a block of the machine starts (a multiple of act_lanes), so that the part lies in one piece. A
     part of some lines begins `line` lines into each block, and its blocks are `lines` lines apart.
     """
 
@@ -86,6 +86,7 @@ class Layer:
     in_bits: int = 8
     weight_bits: int = 8
     out_bits: int = 8
+    weight_n_of_m: tuple[int, int] = (1, 1)  # weights kept of every m input channels; of layers without numbers
     repeat: int = 1  # how many layers of this very shape the network has; only shape-only layers are merged
     inputs: tuple[str, ...] = ()  # tensors read: the input, then the residual
     output: str = ""
@@ -118,7 +119,8 @@ class Arithmetic:
     block is `lanes` consecutive input channels. `order` says what meets the `accumulator_bits` wide register:
     - "product": each product in turn (output stationary). After every `tile_blocks` channel blocks the register is
       added to the memory accumulator, itself under the same overflow rule, and starts again from zero.
-    - "block": the exact sum of the up to `lanes` products of one (block, row, column), in turn.
+    - "block": the exact sum of the up to `lanes` products of one (block, row, column), in turn. Where `n_of_m` is (n, m)
+      with n < m, one sum after the other: each takes the next n non-zero weights of every m consecutive channels.
     Every addition whose exact result does not fit counts as one overflow.
     """
 
@@ -127,6 +129,7 @@ class Arithmetic:
     order: Literal["product", "block"] = "block"
     lanes: int = 16
     tile_blocks: int = 1 << 30
+    n_of_m: tuple[int, int] = (1, 1)
     requantize: Literal["multiplier_shift", "shift"] = "multiplier_shift"
     multiplier_bits: int = 16
 

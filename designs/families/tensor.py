@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cache
+from math import lcm
 from typing import Literal
 
 from designs.errors import DesignError
@@ -15,7 +18,7 @@ Dataflow = Literal["output_stationary", "weight_stationary", "input_stationary"]
 class Design:
     """One tensor machine. Every field is a YAML key of `family: tensor`."""
 
-    array_rows: int = 16  # PEs in a column; channels of one activation word
+    array_rows: int = 16  # PEs in a column; channels of one activation word where weights are dense
     array_cols: int = 16  # PEs in a row; one of rows and columns divides the other
     dataflow: Dataflow = "weight_stationary"  # operand that stays in the array
     act_bits: int = 8  # stored activation, 1-16
@@ -35,6 +38,7 @@ class Design:
     dram_burst_bytes: int = 64  # what a DRAM transfer is rounded up to
     clock_mhz: int = 500  # clock of machine and DRAM port
     node_nm: int = 45  # technology node, see designs/technology
+    n_of_m: str = "1:1"  # "2:4": of 4 neighbouring input channels an output channel keeps 2 weights; 1:1: dense
     wide_bits: int = 0  # second width in which an edge may be stored, above act_bits; 0: none
     vector_lanes: int = 0  # lanes of the vector unit (docs/vector.md), a divisor of array_rows; 0: no vector unit
     vector_stages: int = 4  # registers in the arithmetic of a lane, 1-8
@@ -57,6 +61,7 @@ class Design:
             raise DesignError(
                 "array_cols", f"wanted a multiple or a divisor of array_rows ({rows}), got {cols}"
             )
+        self._check_n_of_m()
         if self.double_buffered and self.scratchpad_banks < 2:
             raise DesignError(
                 "scratchpad_banks",
@@ -83,12 +88,51 @@ class Design:
                 "vector_lanes", f"wanted a divisor of array_rows ({self.array_rows}), or 0, got {self.vector_lanes}"
             )
 
+    def _check_n_of_m(self) -> None:
+        n, got = self.kept_lanes, f"got {self.n_of_m}"
+        if self.group_lanes == 1:
+            return
+        if self.dataflow != "weight_stationary":
+            raise DesignError("n_of_m", f"wanted 1:1 where dataflow is not weight_stationary, {got}")
+        if self.weight_bits == 1:
+            raise DesignError("n_of_m", f"wanted 1:1 where weight_bits is 1 (one bit has no zero), {got}")
+        if self.vector_lanes:
+            raise DesignError("n_of_m", f"wanted 1:1 beside a vector unit, which makes dense weights, {got}")
+        if self.array_rows % n:
+            raise DesignError("n_of_m", f"wanted n:m with an n that divides array_rows ({self.array_rows}), {got}")
+        if self.act_lanes % self.post_lanes:
+            raise DesignError(
+                "array_cols",
+                f"wanted a divisor of {self.act_lanes} (channels of an activation word: array_rows * m / n of "
+                f"{self.n_of_m}) or an n that divides m, got {self.array_cols}",
+            )
+
     # Derived sizes: the one place where both readings of the machine take them from.
 
     @property
     def n_buffers(self) -> int:
         """Tiles that each scratchpad holds at a time."""
         return 2 if self.double_buffered else 1
+
+    @property
+    def kept_lanes(self) -> int:
+        """n of `n_of_m`: weights that an output channel keeps in each group of input channels; 1 where dense."""
+        return _n_of_m(self.n_of_m)[0]
+
+    @property
+    def group_lanes(self) -> int:
+        """m of `n_of_m`: input channels of a group; 1 where dense."""
+        return _n_of_m(self.n_of_m)[1]
+
+    @property
+    def place_bits(self) -> int:
+        """Bits of the place of a weight in its group; 0 where dense."""
+        return (self.group_lanes - 1).bit_length()
+
+    @property
+    def act_lanes(self) -> int:
+        """Channels of one activation word, a block: array_rows, times m / n."""
+        return self.array_rows // self.kept_lanes * self.group_lanes
 
     @property
     def weight_lanes(self) -> int:
@@ -103,12 +147,12 @@ class Design:
     @property
     def channel_unit(self) -> int:
         """Channels that fill both whole activation words and whole array columns."""
-        return max(self.array_rows, self.array_cols)
+        return lcm(self.act_lanes, self.array_cols)
 
     @property
     def act_word_bits(self) -> int:
         """Bits of one activation word."""
-        return self.array_rows * self.act_bits
+        return self.act_lanes * self.act_bits
 
     @property
     def edge_bits(self) -> int:
@@ -116,7 +160,7 @@ class Design:
         return max(self.act_bits, self.wide_bits)
 
     def is_wide(self, bits: int) -> bool:
-        """Whether an edge of values of `bits` bits is stored wide: in words of array_rows x wide_bits."""
+        """Whether an edge of values of `bits` bits is stored wide: in words of act_lanes x wide_bits."""
         return self.wide_bits > 0 and bits > self.act_bits
 
     def stored_bits(self, bits: int) -> int:
@@ -125,7 +169,7 @@ class Design:
 
     def stored_word_bits(self, bits: int) -> int:
         """Bits of a word of such an edge."""
-        return self.array_rows * self.stored_bits(bits)
+        return self.act_lanes * self.stored_bits(bits)
 
     @property
     def vector_word_bits(self) -> int:
@@ -149,8 +193,8 @@ class Design:
 
     @property
     def weight_word_bits(self) -> int:
-        """Bits of one weight word."""
-        return self.weight_lanes * self.weight_bits
+        """Bits of one weight word: weights, with their places where they have any."""
+        return self.weight_lanes * (self.weight_bits + self.place_bits)
 
     @property
     def acc_word_bits(self) -> int:
@@ -186,8 +230,8 @@ class Design:
 
     @property
     def out_words(self) -> int:
-        """Output words (array_rows channels) of one buffer: as many elements as the accumulators hold."""
-        return -(-self.acc_words * self.array_cols // self.array_rows)
+        """Output words (act_lanes channels) of one buffer: as many elements as the accumulators hold."""
+        return -(-self.acc_words * self.array_cols // self.act_lanes)
 
     @property
     def param_words(self) -> int:
@@ -218,6 +262,16 @@ _RANGES = (
     ("vector_rows", 1, 1 << 16),
     ("vector_param_words", 1, 1 << 16),
 )
+
+
+@cache
+def _n_of_m(text: str) -> tuple[int, int]:
+    """(n, m) of the pattern that "n:m" writes; DesignError for anything else."""
+    found = re.fullmatch(r"([0-9]{1,2}):([0-9]{1,2})", text)
+    n, m = (int(found[1]), int(found[2])) if found else (0, 0)
+    if (n, m) != (1, 1) and not 1 <= n < m <= 16:
+        raise DesignError("n_of_m", f'wanted "n:m" with n < m <= 16, or "1:1" for dense weights, got {text!r}')
+    return n, m
 
 
 def _words(n_bytes: int, word_bits: int, n_banks: int, n_buffers: int) -> int:

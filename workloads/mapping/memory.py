@@ -6,6 +6,7 @@ import numpy as np
 
 from designs.families.tensor import Design
 from workloads.layer import Layer, LayerNumbers
+from workloads.mapping.n_of_m import kept_weights, passes
 from workloads.mapping.numbers import BoundNumbers, bind_numbers
 from workloads.mapping.program import Program, TileField
 from workloads.mapping.tensor import Step, Tiling, ceil_div, line_bytes, steps
@@ -34,7 +35,7 @@ def pack_activations(design: Design, x: np.ndarray, zero: int, bits: int = 0) ->
     `bits` are those of the edge's values; 0: at most act_bits. They say whether it is stored narrow or wide.
     """
     n_images, channels, height, width = x.shape
-    lanes = design.array_rows
+    lanes = design.act_lanes
     blocks = ceil_div(channels, lanes)
     padded = np.full((n_images, blocks * lanes, height, width), zero, dtype=np.int64)
     padded[:, :channels] = x
@@ -51,7 +52,7 @@ def unpack_activations(
 ) -> np.ndarray:
     """Inverse of `pack_activations`, unused lanes dropped: int64 of `shape` (n_images, channels, h, w)."""
     n_images, channels, height, width = shape
-    lanes = design.array_rows
+    lanes = design.act_lanes
     blocks = ceil_div(channels, lanes)
     word_bytes = ceil_div(design.stored_word_bits(bits), 8)
     n_lines = n_images * blocks * height
@@ -91,7 +92,8 @@ def put_constants(image: np.ndarray, design: Design, layer: Layer, tiling: Tilin
     for tile, step in zip(program.tiles, steps(design, layer, tiling), strict=True):
         if tile[TileField.LOAD_WEIGHTS] and numbers.weights is not None:
             words = weight_words(design, layer, numbers, step)
-            put_bytes(image, int(tile[TileField.WEIGHT_ADDR]), pack_words(words, design.weight_bits).reshape(-1))
+            bits = design.weight_bits + design.place_bits
+            put_bytes(image, int(tile[TileField.WEIGHT_ADDR]), pack_words(words, bits).reshape(-1))
         if tile[TileField.LOAD_PARAMS]:
             put_bytes(image, int(tile[TileField.PARAM_ADDR]), _pack_params(design, numbers, bound, step))
 
@@ -115,7 +117,10 @@ def weight_words(design: Design, layer: Layer, numbers: LayerNumbers, step: Step
     """The weights of a tile, (n_words, weight_lanes), in the order in which the array reads them; stored values."""
     rows, cols = design.array_rows, design.array_cols
     dense = _dense_weights(design, layer, numbers, step)  # (channel, block, lane, kernel_h, kernel_w)
-    by_k = dense.transpose(0, 1, 3, 4, 2).reshape(dense.shape[0], -1, rows)  # (channel, k-block, lane)
+    by_k = dense.transpose(0, 1, 3, 4, 2).reshape(dense.shape[0], -1, design.act_lanes)  # (channel, k-block, lane)
+    if design.group_lanes > 1:
+        kept, places = kept_weights(by_k, design.kept_lanes, design.group_lanes, passes(design, layer))
+        by_k = kept & ((1 << design.weight_bits) - 1) | places << design.weight_bits
     if design.dataflow == "input_stationary":
         words = by_k.transpose(1, 0, 2).reshape(-1, rows)
     else:
@@ -131,17 +136,17 @@ def weight_words(design: Design, layer: Layer, numbers: LayerNumbers, step: Step
 def _dense_weights(design: Design, layer: Layer, numbers: LayerNumbers, step: Step) -> np.ndarray:
     """Weights of the tile's channels over its input blocks, zero outside a channel's group."""
     assert numbers.weights is not None
-    rows = design.array_rows
-    dense = np.zeros((step.n_valid, step.blocks * rows, layer.kernel_h, layer.kernel_w), dtype=np.int64)
+    lanes = design.act_lanes
+    dense = np.zeros((step.n_valid, step.blocks * lanes, layer.kernel_h, layer.kernel_w), dtype=np.int64)
     group_in, group_out = layer.in_channels // layer.groups, layer.out_channels // layer.groups
-    first_in = step.block * rows
+    first_in = step.block * lanes
     for index in range(step.n_valid):
         channel = step.channel + index
         start = channel // group_out * group_in - first_in
-        low, high = max(start, 0), min(start + group_in, step.blocks * rows)
+        low, high = max(start, 0), min(start + group_in, step.blocks * lanes)
         if low < high:
             dense[index, low:high] = numbers.weights[channel, low - start : high - start]
-    return dense.reshape(step.n_valid, step.blocks, rows, layer.kernel_h, layer.kernel_w)
+    return dense.reshape(step.n_valid, step.blocks, lanes, layer.kernel_h, layer.kernel_w)
 
 
 def _pack_params(design: Design, numbers: LayerNumbers, bound: BoundNumbers, step: Step) -> np.ndarray:

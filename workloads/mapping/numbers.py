@@ -27,7 +27,8 @@ def arithmetic(design: Design, tile_blocks: int) -> Arithmetic:
         accumulator_bits=design.acc_bits,
         overflow=design.acc_overflow,
         order="product" if design.dataflow == "output_stationary" else "block",
-        lanes=design.array_rows,
+        lanes=design.act_lanes,
+        n_of_m=(design.kept_lanes, design.group_lanes),
         tile_blocks=tile_blocks,
         requantize=design.requant,
         multiplier_bits=design.requant_multiplier_bits,
@@ -96,7 +97,8 @@ def _check_values(design: Design, layer: Layer, numbers: LayerNumbers) -> None:
         bits = bits_of_range(low, high)
         if bits > held:
             field = "act_bits" if held == design.act_bits else "wide_bits"
-            raise InputError(f"{layer.name}: {field}: the {what} is {low} to {high}, wanted at least {bits}, got {held}")
+            wanted = f"wanted at least {bits}, got {held}"
+            raise InputError(f"{layer.name}: {field}: the {what} is {low} to {high}, {wanted}")
     if numbers.weights is not None:
         _check_weights(design, layer, numbers.weights)
 

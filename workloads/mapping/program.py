@@ -33,7 +33,7 @@ class TileField(Column):
     PARAM_WORDS = auto()
     LOAD_RESIDUAL = auto()
     RESIDUAL_ADDR = auto()
-    RESIDUAL_BLOCKS = auto()  # blocks of R channels of the output; its rows are ROWS
+    RESIDUAL_BLOCKS = auto()  # blocks of act_lanes channels of the output; its rows are ROWS
     WAIT_RELEASED = auto()  # the loads are requested when the counters have reached these
     WAIT_OUTPUTS = auto()
     WAIT_STORES = auto()
@@ -60,7 +60,7 @@ class OutputField(Column):
     OUT_BUF = auto()
     PARAM_BUF = auto()
     ROWS = auto()
-    BLOCKS = auto()  # blocks of R channels
+    BLOCKS = auto()  # blocks of act_lanes channels
     N_VALID = auto()
     STORE_ADDR = auto()  # bytes: line (image, first block, first row)
 
@@ -88,6 +88,7 @@ class LayerConfig:
     out_zero: int = 0
     out_low: int = 0
     out_high: int = 0
+    passes: int = 1  # times that each k-block is computed, every time with other weights (n:m machines)
     out_wide: int = 0  # output and residual lie in words of wide_bits lanes
     residual: int = 0
     residual_signed: int = 0

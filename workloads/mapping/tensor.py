@@ -12,6 +12,7 @@ import numpy as np
 from designs.errors import InputError
 from designs.families.tensor import Design
 from workloads.layer import Layer, Place
+from workloads.mapping.n_of_m import passes
 from workloads.mapping.numbers import bind_numbers
 from workloads.mapping.program import LayerConfig, OutputField, Program, TileField
 
@@ -35,7 +36,7 @@ class Tiling:
 
 @dataclass(frozen=True, kw_only=True)
 class Geometry:
-    """A layer as one machine sees it: blocks of R channels, independent groups, DRAM lines."""
+    """A layer as one machine sees it: blocks of act_lanes channels, independent groups, DRAM lines."""
 
     in_blocks: int  # blocks of the whole input
     out_blocks: int
@@ -66,16 +67,16 @@ def line_bytes(n_words: int, word_bits: int, burst_bytes: int) -> int:
 
 def geometry(design: Design, layer: Layer, tiling: Tiling | None = None) -> Geometry:
     """How the machine sees `layer`. A max pooling is cut into groups of `tiling.blocks` blocks (default: one group)."""
-    rows = design.array_rows
-    in_blocks, out_blocks = ceil_div(layer.in_channels, rows), ceil_div(layer.out_channels, rows)
+    lanes = design.act_lanes
+    in_blocks, out_blocks = ceil_div(layer.in_channels, lanes), ceil_div(layer.out_channels, lanes)
     group_channels, group_blocks = layer.out_channels, in_blocks
     if layer.kind == "max_pool":
         group_blocks = min(tiling.blocks, in_blocks) if tiling else in_blocks
-        group_channels = group_blocks * rows
+        group_channels = group_blocks * lanes
     elif layer.groups > 1 and layer.in_channels == layer.out_channels:
         unit = lcm(design.channel_unit, layer.in_channels // layer.groups)
         if unit < layer.out_channels:
-            group_channels, group_blocks = unit, unit // rows
+            group_channels, group_blocks = unit, unit // lanes
     return Geometry(
         in_blocks=in_blocks,
         out_blocks=out_blocks,
@@ -116,18 +117,18 @@ def stored_lines(design: Design, place: Place | None, n_images: int, channels: i
 
     The part must start at a block of the machine (`place_refusal`).
     """
-    rows = design.array_rows
+    lanes = design.act_lanes
     if place is None:
         place = Place(n_images=n_images, channels=channels)
-    blocks, lines = ceil_div(place.channels, rows), place.lines or height
-    first = (place.image * blocks + place.channel // rows) * lines + place.line
+    blocks, lines = ceil_div(place.channels, lanes), place.lines or height
+    first = (place.image * blocks + place.channel // lanes) * lines + place.line
     return StoredLines(blocks=blocks, lines=lines, n_lines=place.n_images * blocks * lines, first=first)
 
 
 def place_refusal(design: Design, name: str, *places: Place | None) -> str | None:
     """Why a part of a tensor does not lie in blocks of the machine; None where all do."""
     for place in places:
-        if place is not None and place.channel % design.array_rows:
+        if place is not None and place.channel % design.act_lanes:
             return (
                 f"{name}: array_rows: wanted a divisor of {place.channel}, the channel where a part of a tensor starts, "
                 f"got {design.array_rows}"
@@ -161,9 +162,10 @@ def tile_words(design: Design, layer: Layer, tiling: Tiling) -> dict[str, tuple[
     if design.dataflow == "input_stationary":
         weight_words, acc_words = blocks * taps * channels, ceil_div(pixels, cols) * channels
     else:
-        weight_words, acc_words = blocks * taps * folds * design.array_rows, folds * pixels
+        weight_words = blocks * taps * passes(design, layer) * folds * design.array_rows
+        acc_words = folds * pixels
     # The output buffer is as large as the accumulators, so both are a matter of acc_scratchpad_bytes.
-    out_words = ceil_div(channels, design.array_rows) * pixels
+    out_words = ceil_div(channels, design.act_lanes) * pixels
     if out_words * design.acc_words > acc_words * design.out_words:
         acc_words, acc_available = out_words, design.out_words
     else:
@@ -399,6 +401,7 @@ class _Builder:
     def __init__(self, design: Design, layer: Layer, tiling: Tiling, regions: Regions) -> None:
         self.design, self.layer, self.tiling, self.regions = design, layer, tiling, regions
         self.shape = geometry(design, layer, tiling)
+        self.passes = passes(design, layer)
         self.in_lines, self.out_lines = input_lines(design, layer), output_lines(design, layer)
         self.steps = list(steps(design, layer, tiling))
         self._place_constants()
@@ -421,7 +424,7 @@ class _Builder:
 
     def weight_words(self, step: Step) -> int:
         """Weight words of a tile (docs/tensor.md, section 6)."""
-        k_blocks = step.blocks * self.layer.kernel_h * self.layer.kernel_w
+        k_blocks = step.blocks * self.layer.kernel_h * self.layer.kernel_w * self.passes
         if self.design.dataflow == "input_stationary":
             return k_blocks * step.n_valid
         return k_blocks * ceil_div(step.n_valid, self.design.array_cols) * self.design.array_rows
@@ -432,7 +435,7 @@ class _Builder:
 
     def out_line(self, step: Step) -> int:
         """Byte offset, inside an output tensor, of the first line that the output writes."""
-        block = step.channel // self.design.array_rows
+        block = step.channel // self.design.act_lanes
         return self.out_lines.at(step.image, block, step.row) * self.shape.out_line_bytes
 
     def build(self) -> Program:
@@ -451,7 +454,7 @@ class _Builder:
             if step.last and self.layer.residual:
                 tile[TileField.LOAD_RESIDUAL] = 1
                 tile[TileField.RESIDUAL_ADDR] = self.regions.residual + self.out_line(step)
-                tile[TileField.RESIDUAL_BLOCKS] = ceil_div(step.n_valid, self.design.array_rows)
+                tile[TileField.RESIDUAL_BLOCKS] = ceil_div(step.n_valid, self.design.act_lanes)
                 tile[TileField.WAIT_STORES] = free_output
             if step.first:
                 tile[TileField.COMPUTE_WAIT_STORES if pooling else TileField.COMPUTE_WAIT_OUTPUTS] = free_output
@@ -512,7 +515,7 @@ class _Builder:
         row[OutputField.ACC_BUF] = row[OutputField.OUT_BUF] = output % self.design.n_buffers
         row[OutputField.PARAM_BUF] = param_buf
         row[OutputField.ROWS] = step.rows
-        row[OutputField.BLOCKS] = ceil_div(step.n_valid, self.design.array_rows)
+        row[OutputField.BLOCKS] = ceil_div(step.n_valid, self.design.act_lanes)
         row[OutputField.N_VALID] = step.n_valid
         row[OutputField.STORE_ADDR] = self.regions.out + self.out_line(step)
         return row
@@ -533,6 +536,7 @@ class _Builder:
             act_block_bytes=self.in_lines.lines * shape.act_line_bytes,
             out_line_beats=shape.out_line_bytes // beat,
             out_block_bytes=self.out_lines.lines * shape.out_line_bytes,
+            passes=self.passes,
             out_wide=int(out_is_wide(design, layer)),
             residual=int(layer.residual),
             **(bind_numbers(design, layer).registers if layer.numbers else {}),
