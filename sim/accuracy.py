@@ -13,6 +13,8 @@ from workloads.digits import labelled_images
 from workloads.kinds.network import Network
 from workloads.layer import Arithmetic, Layer
 from workloads.reference import run_layer
+from workloads.reference_vector_layer import run_vector_layer
+from workloads.vector_layer import VectorArithmetic, VectorLayer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +31,7 @@ def has_labels(workload: Network) -> bool:
     return workload.graph is not None and labelled_images(workload.layers) is not None
 
 
-def measure(workload: Network, arithmetics: Sequence[Arithmetic]) -> Accuracy:
+def measure(workload: Network, arithmetics: Sequence[Arithmetic | VectorArithmetic]) -> Accuracy:
     """Run `workload`, which has labels, in the arithmetic of each of its layers, on all its test images.
 
     What each layer makes of each input is kept, so machines that differ in nothing that shows share their runs.
@@ -43,7 +45,9 @@ def measure(workload: Network, arithmetics: Sequence[Arithmetic]) -> Accuracy:
     overflows = 0
     for index, (layer, arithmetic) in enumerate(zip(layers, arithmetics, strict=True)):
         inputs = tuple(values[name] for name in layer.inputs)
-        values[layer.output], of_layer = _run(keyed, index, inputs, _plain(layer, arithmetic))
+        if isinstance(layer, Layer) and isinstance(arithmetic, Arithmetic):
+            arithmetic = _plain(layer, arithmetic)
+        values[layer.output], of_layer = _run(keyed, index, inputs, arithmetic)
         overflows += of_layer
     answers = _KEPT[values[layers[-1].output]].reshape(len(images), -1).argmax(axis=1)
     return Accuracy(accuracy=float(np.mean(answers == labels)), overflows=overflows, n_images=len(images))
@@ -73,12 +77,18 @@ class _Keyed:
 
 
 @cache
-def _run(keyed: _Keyed, index: int, inputs: tuple[bytes, ...], arithmetic: Arithmetic) -> tuple[bytes, int]:
+def _run(
+    keyed: _Keyed, index: int, inputs: tuple[bytes, ...], arithmetic: Arithmetic | VectorArithmetic
+) -> tuple[bytes, int]:
     """(key of the output, overflows) of a layer over all images."""
     layer = keyed.workload.layers[index]
     x = _KEPT[inputs[0]]
-    residual = _KEPT[inputs[1]] if layer.residual else None
-    y, overflows = run_layer(replace(layer, n_images=len(x)), x, residual, arithmetic)
+    other = _KEPT[inputs[1]] if len(inputs) > 1 else None  # the residual, or the second source
+    if isinstance(layer, VectorLayer):
+        assert isinstance(arithmetic, VectorArithmetic)
+        return _keep(run_vector_layer(replace(layer, n_images=len(x)), x, other, arithmetic)), 0
+    assert isinstance(arithmetic, Arithmetic)
+    y, overflows = run_layer(replace(layer, n_images=len(x)), x, other, arithmetic)
     return _keep(y), overflows
 
 

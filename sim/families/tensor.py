@@ -12,16 +12,28 @@ from designs.families.tensor import Design
 from sim import accuracy as _accuracy
 from sim.inventory import Inventory
 from sim.kernels.tensor import columns as c
+from sim.kernels.tensor import vector_columns as v
 from sim.kernels.tensor.program import run_program as _run_program
 from sim.kernels.tensor.search import run_batch
+from sim.kernels.tensor.vector import run_vector_batch
 from sim.parts.tensor import tensor_inventory
 from sim.run import LayerRun, Run
+from sim.vector_layers import (
+    VectorRoofline,
+    vector_design_numbers,
+    vector_layer_numbers,
+    vector_timeline,
+)
 from workloads.kinds.network import Network
 from workloads.layer import Arithmetic, Layer
 from workloads.mapping.numbers import arithmetic, bind_numbers
 from workloads.mapping.program import LayerConfig, Program
-from workloads.mapping.tensor import Tiling, build_program, layer_refusal, refusal
+from workloads.mapping.tensor import Tiling, build_program, layer_refusal, place_refusal, refusal
+from workloads.mapping.vector import build_vector_program, vector_layer_refusal, vector_refusal
+from workloads.mapping.vector_numbers import bind_vector_numbers, vector_arithmetic
+from workloads.mapping.vector_weights import product_mismatch, smallest_cached_tiling
 from workloads.reference import run_layer as run_reference
+from workloads.vector_layer import Job, VectorArithmetic, VectorLayer
 
 RUNS = Network  # the kind of workload
 MODEL_VERSION = "1"  # bump by hand when the meaning of a row changes; explore adds a hash of the sources
@@ -33,19 +45,25 @@ _DATAFLOWS = {
 }
 
 
+# Of a machine with a vector unit; one without has the array's alone.
+_PHASES = (*c.PHASES, *v.PHASES[1:])
+_ACTIVITY = (*c.ACTIVITY, *(name for name in v.ACTIVITY if name not in c.ACTIVITY))
+
+
 def simulate(designs: Sequence[Design], workload: Network, tilings: Sequence[Tiling | None] | None = None) -> list[Run]:
     """One Run a design, in order; see `simulate_layers`."""
     return simulate_layers(designs, workload.layers, tilings)
 
 
 def simulate_layers(
-    designs: Sequence[Design], layers: Sequence[Layer], tilings: Sequence[Tiling | None] | None = None
+    designs: Sequence[Design], layers: Sequence[Job], tilings: Sequence[Tiling | None] | None = None
 ) -> list[Run]:
-    """One Run a design, in order; the whole batch is one call of the compiled kernel.
+    """One Run a design, in order; the whole batch is one call of the compiled kernels.
 
-    Layers are cut by the tiling of the same place in `tilings`; where that is None, by the best one that fits (fewest
-    cycles, then fewest DRAM bytes) of the lattice of `search.list_candidates`. A layer that does not fit makes its Run
-    a failed one.
+    Layers of the array are cut by the tiling of the same place in `tilings`; where that is None, by the best one that
+    fits (fewest cycles, then fewest DRAM bytes) of the lattice of `search.list_candidates`. Layers of the vector unit
+    have no tiling; where they make weights, it is by the tiling of their product. A layer that does not fit makes its
+    Run a failed one.
     """
     if not designs:
         return []
@@ -53,20 +71,87 @@ def simulate_layers(
     if len(pinned) != len(layers):
         raise InputError(f"tilings: wanted one for each of {len(layers)} layers, got {len(pinned)}; None means search")
     for layer in layers:
-        if problem := layer_refusal(layer):
+        if problem := layer_refusal(layer) if isinstance(layer, Layer) else vector_layer_refusal(layer):
             return [Run(failure=problem)] * len(designs)
-    numbers = np.array([layer_numbers(layer) for layer in layers], dtype=np.int64).reshape(len(layers), c.N_LAYER)
-    tiling_numbers = np.array([_tiling_numbers(t) for t in pinned], dtype=np.int64).reshape(len(layers), 4)
-    cycles, phases, activity, chosen, _ = run_batch(
-        np.array([design_numbers(design) for design in designs], dtype=np.int64),
-        numbers,
-        np.repeat(tiling_numbers[None], len(designs), axis=0),
-    )
-    rooflines = [_Roofline(layer) for layer in layers]
-    return [
-        _run(design, layers, rooflines, pinned, cycles[d], phases[d], activity[d], chosen[d])
-        for d, design in enumerate(designs)
-    ]
+    jobs = _Jobs(layers, pinned)
+    for index in jobs.vector:
+        if problem := product_mismatch(layers[index], jobs.product_of(index)):  # type: ignore[arg-type]
+            return [Run(failure=problem)] * len(designs)
+    cycles, phases, activity, chosen = _run_jobs(designs, jobs)
+    return [_run(design, jobs, cycles[d], phases[d], activity[d], chosen[d]) for d, design in enumerate(designs)]
+
+
+class _Jobs:
+    """The layers of a network: which are the array's, which the vector unit's, and who makes whose weights."""
+
+    def __init__(self, layers: Sequence[Job], pinned: Sequence[Tiling | None]) -> None:
+        self.layers, self.pinned = tuple(layers), pinned
+        self.array = [i for i, layer in enumerate(layers) if isinstance(layer, Layer)]
+        self.vector = [i for i, layer in enumerate(layers) if isinstance(layer, VectorLayer)]
+        self.rooflines = [_Roofline(layer) if isinstance(layer, Layer) else VectorRoofline(layer) for layer in layers]
+        self.product: dict[int, int] = {}  # of a layer that makes weights: who reads them
+        self.source: dict[int, VectorLayer] = {}  # of a layer whose weights are made: who makes them
+        named = {layer.name: i for i, layer in enumerate(layers) if isinstance(layer, Layer)}
+        for i, layer in enumerate(layers):
+            if isinstance(layer, VectorLayer) and layer.kind == "to_weights" and layer.product in named:
+                self.product[i] = named[layer.product]
+                self.source[named[layer.product]] = layer
+        self.repeats = np.array([layer.repeat for layer in layers], dtype=np.int64)
+        self.places = any(layer.in_place or layer.out_place for layer in layers)
+
+    def product_of(self, index: int) -> Layer | None:
+        """Who reads the weights that the layer makes."""
+        found = self.layers[self.product[index]] if index in self.product else None
+        assert not isinstance(found, VectorLayer)
+        return found
+
+    def array_numbers(self) -> np.ndarray:
+        """(layers of the array, c.N_LAYER)."""
+        rows = [layer_numbers(self.layers[i], self.source.get(i)) for i in self.array]  # type: ignore[arg-type]
+        return np.array(rows, dtype=np.int64).reshape(len(rows), c.N_LAYER)
+
+    def vector_numbers(self) -> np.ndarray:
+        """(layers of the vector unit, v.N_LAYER)."""
+        rows = [vector_layer_numbers(self.layers[i]) for i in self.vector]  # type: ignore[arg-type]
+        return np.array(rows, dtype=np.int64).reshape(len(rows), v.N_LAYER)
+
+    def refusal(self, design: Design, index: int, tiling: Tiling | None) -> str | None:
+        """Why the design cannot run a layer, as one line; None where it can."""
+        layer = self.layers[index]
+        if isinstance(layer, VectorLayer):
+            return vector_refusal(design, layer, self.product_of(index), tiling)
+        problem = refusal(design, layer, tiling)
+        if problem is None and index in self.source:
+            problem = vector_refusal(design, self.source[index], layer, tiling)
+        return problem
+
+
+def _run_jobs(
+    designs: Sequence[Design], jobs: _Jobs
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(cycles, phases, activity, tilings) of every layer on every design; cycles are -1 where a layer does not fit."""
+    shape = len(designs), len(jobs.layers)
+    cycles = np.zeros(shape, dtype=np.int64)
+    phases = np.zeros((*shape, len(_PHASES)), dtype=np.int64)
+    activity = np.zeros((*shape, len(_ACTIVITY)), dtype=np.int64)
+    chosen = np.zeros((*shape, 4), dtype=np.int64)
+    numbers = np.array([design_numbers(design) for design in designs], dtype=np.int64)
+    pinned = np.array([_tiling_numbers(jobs.pinned[i]) for i in jobs.array], dtype=np.int64).reshape(-1, 4)
+    of_array = run_batch(numbers, jobs.array_numbers(), np.repeat(pinned[None], len(designs), axis=0))
+    cycles[:, jobs.array], chosen[:, jobs.array] = of_array[0], of_array[3]
+    phases[:, jobs.array, : c.N_PHASES] = of_array[1]
+    activity[:, jobs.array, : c.N_ACTIVITY] = of_array[2]
+    if jobs.vector:
+        tilings = np.stack([chosen[:, jobs.product.get(i, i)] for i in jobs.vector], axis=1)
+        tilings[cycles[:, [jobs.product.get(i, i) for i in jobs.vector]] < 0] = 0  # its product has none
+        numbers = np.array([vector_design_numbers(design) for design in designs], dtype=np.int64)
+        of_vector = run_vector_batch(numbers, jobs.vector_numbers(), tilings)
+        cycles[:, jobs.vector] = of_vector[0]
+        at = np.ix_(range(len(designs)), jobs.vector, [_PHASES.index(name) for name in v.PHASES])
+        phases[at] = of_vector[1]
+        at = np.ix_(range(len(designs)), jobs.vector, [_ACTIVITY.index(name) for name in v.ACTIVITY])
+        activity[at] = of_vector[2]
+    return cycles, phases, activity, chosen
 
 
 def misfits(designs: Sequence[Design], workload: Network) -> list[str | None]:
@@ -82,13 +167,19 @@ def misfits(designs: Sequence[Design], workload: Network) -> list[str | None]:
     return answers
 
 
-# What bind_numbers looks at: designs that agree in these hold the same numbers.
-_NUMBER_FIELDS = ("act_bits", "weight_bits", "requant", "requant_granularity", "requant_multiplier_bits")
+# What bind_numbers and bind_vector_numbers look at: designs that agree in these hold the same numbers.
+_NUMBER_FIELDS = (
+    "act_bits", "weight_bits", "requant", "requant_granularity", "requant_multiplier_bits", "wide_bits",
+    "vector_functions", "vector_softmax",
+)  # fmt: skip
 
 
-def _misfit(design: Design, layer: Layer) -> str | None:
+def _misfit(design: Design, layer: Job) -> str | None:
     try:
-        bind_numbers(design, layer)
+        if isinstance(layer, VectorLayer):
+            bind_vector_numbers(design, layer)
+        else:
+            bind_numbers(design, layer)
     except InputError as error:
         return str(error)
     return None
@@ -99,9 +190,9 @@ def inventory(design: Design, workload: Network | None = None) -> Inventory:
     return tensor_inventory(design)
 
 
-def roofline_cycles(design: Design, layer: Layer) -> int:
-    """Cycles that no schedule goes below: all PEs busy with the layer's MACs, or DRAM busy with every byte once."""
-    return _Roofline(layer).cycles(design)
+def roofline_cycles(design: Design, layer: Job) -> int:
+    """Cycles that no schedule goes below: all PEs or lanes busy with the layer, or DRAM busy with every byte once."""
+    return (_Roofline(layer) if isinstance(layer, Layer) else VectorRoofline(layer)).cycles(design)
 
 
 def run_program(design: Design, program: Program, layer: Layer | None = None) -> LayerRun:
@@ -137,17 +228,21 @@ def accuracy(design: Design, run: Run, workload: Network) -> _accuracy.Accuracy 
     return _accuracy.measure(workload, arithmetics(design, run)) if _accuracy.has_labels(workload) else None
 
 
-def arithmetics(design: Design, run: Run) -> tuple[Arithmetic, ...]:
-    """How each layer of a run adds and rounds."""
-    return tuple(arithmetic(design, layer.tiling.blocks if layer.tiling else 1) for layer in run.layers)
+def arithmetics(design: Design, run: Run) -> tuple[Arithmetic | VectorArithmetic, ...]:
+    """How each layer of a run adds and rounds; layers without a tiling are those of the vector unit."""
+    return tuple(
+        arithmetic(design, layer.tiling.blocks) if layer.tiling else vector_arithmetic(design) for layer in run.layers
+    )
 
 
-def timeline(design: Design, layer: Layer, tiling: Tiling | None = None) -> list[dict[str, Any]]:
+def timeline(design: Design, layer: Job, tiling: Tiling | None = None) -> list[dict[str, Any]]:
     """What each engine did and when, as events `{track, name, start_cycle, end_cycle, layer, tile}` by track and time.
 
-    `end_cycle` is the cycle after the last one. `tile` counts tiles; for outputs and stores it counts outputs.
-    Without a tiling, the best one is taken.
+    `end_cycle` is the cycle after the last one. `tile` counts tiles (of a vector layer: steps); for outputs and stores
+    it counts outputs. Without a tiling, the best one is taken. Layers that make weights have none without a product.
     """
+    if isinstance(layer, VectorLayer):
+        return vector_timeline(design, build_vector_program(design, layer), layer)
     if tiling is None:
         (run,) = simulate_layers([design], [layer])
         if run.failure is not None:
@@ -195,11 +290,15 @@ def design_numbers(design: Design) -> list[int]:
         design.dram_bytes_per_cycle,
         design.dram_latency_cycles,
         design.dram_burst_bytes,
+        design.vector_words if design.vector_lanes else 0,
     ]
 
 
-def layer_numbers(layer: Layer) -> list[int]:
-    """A layer as the kernels take it (columns.L_POOLING and so on)."""
+_TOKENS_ARE = {"": 0, "keys": c.CHANNELS_OUT, "values": c.CHANNELS_IN}
+
+
+def layer_numbers(layer: Layer, source: VectorLayer | None = None) -> list[int]:
+    """A layer as the kernels take it (columns.L_POOLING and so on); `source` makes its weights, where any does."""
     return [
         layer.kind == "max_pool",
         layer.n_images,
@@ -218,6 +317,7 @@ def layer_numbers(layer: Layer) -> list[int]:
         layer.groups,
         layer.shared_weights,
         layer.residual,
+        *((_TOKENS_ARE[source.role], source.in_h, source.in_w, source.cached) if source else (0, 0, 0, 0)),
     ]
 
 
@@ -252,53 +352,71 @@ def _events(design: Design, program: Program) -> tuple[int, np.ndarray, np.ndarr
 
 
 def _run(
-    design: Design,
-    layers: Sequence[Layer],
-    rooflines: Sequence[_Roofline],
-    pinned: Sequence[Tiling | None],
-    cycles: np.ndarray,
-    phases: np.ndarray,
-    activity: np.ndarray,
-    chosen: np.ndarray,
+    design: Design, jobs: _Jobs, cycles: np.ndarray, phases: np.ndarray, activity: np.ndarray, chosen: np.ndarray
 ) -> Run:
-    """The Run of one design from the rows of the kernel's answer."""
-    if (cycles < 0).any():
-        index = int(np.argmax(cycles < 0))
-        return Run(failure=_failure(design, layers[index], pinned[index]))
+    """The Run of one design from the rows of the kernels' answers."""
+    if problem := _failure(design, jobs, cycles):
+        return Run(failure=problem)
+    with_vector_unit = design.vector_lanes > 0
+    phase_names = _PHASES if with_vector_unit else c.PHASES
+    names = _ACTIVITY if with_vector_unit else c.ACTIVITY
+    phases, activity = phases[:, : len(phase_names)], activity[:, : len(names)]
     n_pes = design.array_rows * design.array_cols
     runs = [
         LayerRun(
             name=layer.name,
             cycles=n_cycles,
-            phases=dict(zip(c.PHASES, of_phases, strict=True)),
-            activity=dict(zip(c.ACTIVITY, counts, strict=True)),
+            phases=dict(zip(phase_names, of_phases, strict=True)),
+            activity=dict(zip(names, counts, strict=True)),
             roofline_cycles=roofline.cycles(design),
             n_macs=roofline.n_macs,
             utilization=roofline.n_macs / (n_pes * n_cycles),
             repeat=layer.repeat,
-            tiling=Tiling(
-                rows=rows, blocks=blocks, channels=channels, order="channels_outer" if order else "rows_outer"
-            ),
+            tiling=_tiling(numbers) if isinstance(layer, Layer) else None,
         )
-        for layer, roofline, n_cycles, of_phases, counts, (rows, blocks, channels, order) in zip(
-            layers, rooflines, cycles.tolist(), phases.tolist(), activity.tolist(), chosen.tolist(), strict=True
-        )
+        for layer, roofline, n_cycles, of_phases, counts, numbers in zip(
+            jobs.layers, jobs.rooflines, cycles.tolist(), phases.tolist(), activity.tolist(), chosen.tolist(),
+            strict=True,
+        )  # fmt: skip
     ]
-    repeats = np.array([layer.repeat for layer in layers], dtype=np.int64)
     return Run(
-        cycles=int(repeats @ cycles),
-        phases=dict(zip(c.PHASES, (repeats @ phases).tolist(), strict=True)),
-        activity=dict(zip(c.ACTIVITY, (repeats @ activity).tolist(), strict=True)),
+        cycles=int(jobs.repeats @ cycles),
+        phases=dict(zip(phase_names, (jobs.repeats @ phases).tolist(), strict=True)),
+        activity=dict(zip(names, (jobs.repeats @ activity).tolist(), strict=True)),
         roofline_cycles=sum(run.roofline_cycles * run.repeat for run in runs),
         layers=tuple(runs),
     )
 
 
-def _failure(design: Design, layer: Layer, tiling: Tiling | None) -> str:
-    problem = refusal(design, layer, tiling)
+def _tiling(numbers: list[int]) -> Tiling:
+    rows, blocks, channels, order = numbers
+    return Tiling(rows=rows, blocks=blocks, channels=channels, order="channels_outer" if order else "rows_outer")
+
+
+def _failure(design: Design, jobs: _Jobs, cycles: np.ndarray) -> str | None:
+    """Why a layer does not fit; None where all do."""
+    if jobs.places:
+        for layer in jobs.layers:
+            if problem := place_refusal(design, layer.name, layer.in_place, layer.out_place):
+                return problem
+    failed = [i for i in jobs.array if cycles[i] < 0] + [i for i in jobs.vector if cycles[i] < 0]
+    if not failed:
+        return None
+    index = failed[0]
+    tiling = jobs.pinned[jobs.product.get(index, index)]
+    problem = jobs.refusal(design, index, tiling or _cache_tiling(design, jobs, index))
     if problem is None:
-        raise RuntimeError(f"{layer.name}: no tiling was found for {design}, but {tiling or 'the smallest'} fits")
+        name = jobs.layers[index].name
+        raise RuntimeError(f"{name}: no tiling was found for {design}, but {tiling or 'the smallest'} fits")
     return problem
+
+
+def _cache_tiling(design: Design, jobs: _Jobs, index: int) -> Tiling | None:
+    """The smallest tiling that a cached product may have; None where it may have any."""
+    source, layer = jobs.source.get(index), jobs.layers[index]
+    if source is None or not source.cached or not isinstance(layer, Layer):
+        return None
+    return smallest_cached_tiling(design, layer, source.role)
 
 
 class _Roofline:

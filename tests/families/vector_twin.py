@@ -19,6 +19,7 @@ import numpy as np
 from designs.errors import DesignError, InputError
 from designs.families.tensor import Design
 from sim.families import tensor
+from sim.vector_layers import run_vector_program
 from tests.families.tensor_twin import Gearbox, Line, Memory, TwinRun, word_bytes
 from tests.families.twins import compare
 from workloads.functions.ibert import (
@@ -407,13 +408,18 @@ def difference(seed: int) -> str | None:
     design, layer, x, z, product, tiling = random_case(seed)
     program = build_vector_program(design, layer, product=product, tiling=tiling)
     twin = VectorMachine(design, program, vector_image(design, layer, program, x, z)).run()
-    run = tensor.run_vector_program(design, program, layer)
+    jobs: list[VectorLayer | Layer] = [layer] if product is None else [layer, product]
+    (batch,) = tensor.simulate_layers([design], jobs, [None, tiling][: len(jobs)])
+    if batch.failure is not None:
+        return f"seed {seed}: {batch.failure}\n{design}\n{layer}\n{tiling}"
     found = []
-    if (run.cycles, run.phases) != (twin.cycles, twin.phases):
-        found.append(f"{run.cycles} {run.phases}, twin: {twin.cycles} {twin.phases}")
-    for key, count in run.activity.items():
-        if count != twin.activity.get(key, 0):
-            found.append(f"{key} {count}, twin: {twin.activity.get(key, 0)}")
+    for name, run in (("program", run_vector_program(design, program, layer)), ("layer", batch.layers[0])):
+        phases = {key: count for key, count in run.phases.items() if count}
+        if (run.cycles, phases) != (twin.cycles, twin.phases):
+            found.append(f"{name}: {run.cycles} {phases}, twin: {twin.cycles} {twin.phases}")
+        for key, count in run.activity.items():
+            if count != twin.activity.get(key, 0):
+                found.append(f"{name}: {key} {count}, twin: {twin.activity.get(key, 0)}")
     if not found:
         return None
     return f"seed {seed}: " + "; ".join(found) + f"\n{design}\n{layer}\n{tiling}"

@@ -130,7 +130,7 @@ def place_refusal(design: Design, name: str, *places: Place | None) -> str | Non
     for place in places:
         if place is not None and place.channel % design.act_lanes:
             return (
-                f"{name}: array_rows: wanted a divisor of {place.channel}, the channel where a part of a tensor starts, "
+                f"{name}: array_rows: wanted a divisor of {place.channel}, where a part of a tensor starts, "
                 f"got {design.array_rows}"
             )
     return None

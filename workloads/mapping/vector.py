@@ -23,7 +23,7 @@ from workloads.mapping.tensor import (
 )
 from workloads.mapping.vector_numbers import NORMS, bind_vector_numbers
 from workloads.mapping.vector_program import VectorConfig, VectorField, VectorOperation, VectorProgram
-from workloads.mapping.vector_weights import product_refusal, weight_steps, weights_words
+from workloads.mapping.vector_weights import product_mismatch, product_refusal, weight_steps, weights_refusal
 from workloads.vector_layer import VectorLayer
 
 ROW_KINDS = ("softmax", *NORMS, "gather")  # a row must be whole
@@ -93,11 +93,10 @@ def vector_refusal(
     if problem := vector_layer_refusal(layer) or place_refusal(design, layer.name, *places):
         return problem
     if layer.kind == "to_weights":
-        if product is None:
-            return f"{layer.name}: wanted the product {layer.product!r} that reads its weights, got none of this name"
-        if problem := product_refusal(design, layer, product):
+        problem = product_mismatch(layer, product) or product_refusal(design, layer)
+        if problem or product is None:
             return problem
-        return _too_small(layer, weights_words(design, layer, product, tiling))
+        return weights_refusal(design, layer, product, tiling)
     blocks, cut = ceil_div(layer.channels, design.array_rows), vector_cut(design, layer)
     whole = layer.kind in ROW_KINDS
     needs = {"vector_words": ((blocks if whole else 1) * layer.in_w, design.vector_words)}

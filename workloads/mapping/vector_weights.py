@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from designs.families.tensor import Design
 from workloads.layer import Layer
-from workloads.mapping.tensor import Step, Tiling, ceil_div, smallest_tiling
-from workloads.vector_layer import VectorLayer
+from workloads.mapping.tensor import MOST_IN_A_TILE, Step, Tiling, ceil_div, smallest_tiling
+from workloads.vector_layer import Role, VectorLayer
 
 CACHE_TOKENS = 64  # tokens of a weight tile of a cached product, at least
 
@@ -77,15 +77,10 @@ def _weight_step(
     )
 
 
-def most_lines(layer: VectorLayer, n_tokens: int) -> int:
-    """Lines of pixels that any `n_tokens` neighbouring tokens lie in, at most."""
-    return min(layer.in_h, (n_tokens + layer.in_w - 2) // layer.in_w + 1)
-
-
-def weights_words(
+def weights_refusal(
     design: Design, layer: VectorLayer, product: Layer, tiling: Tiling | None = None
-) -> dict[str, tuple[int, int]]:
-    """Words that the largest line of weights needs of the vector unit's buffers, and words that there are.
+) -> str | None:
+    """Why the largest line of weights is too large for the vector unit's buffers; None where it is not.
 
     Its source is counted as if its tokens began at the end of a line.
     """
@@ -96,29 +91,48 @@ def weights_words(
         n_tokens, blocks = channels, tile_blocks
     else:
         n_tokens, blocks = min(tile_blocks * rows, layer.n_tokens), ceil_div(channels, rows)
-    source = blocks * most_lines(layer, n_tokens) * layer.in_w
-    return {"vector_words": (max(source, blocks * ceil_div(n_tokens, rows) * rows), design.vector_words)}
+    lines = min(layer.in_h, (n_tokens + layer.in_w - 2) // layer.in_w + 1)
+    words = blocks * max(lines * layer.in_w, ceil_div(n_tokens, rows) * rows)
+    if words > design.vector_words:
+        wanted = f"wanted at least {words} for the weights of {product.name}"
+        return f"{layer.name}: vector_words: {wanted}, got {design.vector_words}; enlarge it"
+    if max(lines, blocks) > MOST_IN_A_TILE:
+        return f"{layer.name}: wanted steps of at most {MOST_IN_A_TILE} lines and blocks, got {max(lines, blocks)}"
+    return None
 
 
-def cache_tiling(design: Design, role: str) -> tuple[int, int]:
-    """(blocks, channels) of the tiles of a cached product; 0 means the whole extent (docs/vector.md, section 6)."""
+def smallest_cached_tiling(design: Design, product: Layer, role: Role) -> Tiling:
+    """The tiling of a cached product that needs the least memory: docs/vector.md, section 6, a row at a time."""
     unit, rows = design.channel_unit, design.array_rows
     if role == "keys":
-        return 0, unit * ceil_div(CACHE_TOKENS, unit)
-    return ceil_div(CACHE_TOKENS, rows), 0
+        return Tiling(
+            rows=1, blocks=ceil_div(product.in_channels, rows), channels=unit * ceil_div(CACHE_TOKENS, unit)
+        )
+    return Tiling(
+        rows=1, blocks=ceil_div(CACHE_TOKENS, rows), channels=unit * ceil_div(product.out_channels, unit)
+    )
 
 
-def product_refusal(design: Design, layer: VectorLayer, product: Layer) -> str | None:
-    """Why `design` cannot make the weights of `product` out of `layer`'s source; None where it can."""
-    keys = layer.role == "keys"
-    wanted = (layer.channels, layer.n_tokens) if keys else (layer.n_tokens, layer.channels)
-    if (product.in_channels, product.out_channels) != wanted or not 0 < layer.n_tokens <= layer.in_h * layer.in_w:
+def product_mismatch(layer: VectorLayer, product: Layer | None) -> str | None:
+    """Why the weights that `layer` makes are not those of `product`, on whatever machine; None where they are."""
+    if layer.kind != "to_weights":
+        return None
+    if product is None:
+        return f"{layer.name}: wanted the product {layer.product!r} that reads its weights, got none of this name"
+    wanted = (layer.channels, layer.n_tokens) if layer.role == "keys" else (layer.n_tokens, layer.channels)
+    fits = 0 <= layer.first_token < layer.n_tokens <= layer.in_h * layer.in_w
+    if (product.in_channels, product.out_channels) != wanted or not fits:
         return (
             f"{layer.name}: wanted a product of {wanted[0]} input and {wanted[1]} output channels from at most "
             f"{layer.in_h * layer.in_w} tokens, got {product.in_channels} and {product.out_channels}"
         )
     if product.kernel_h * product.kernel_w * product.groups * layer.n_images > 1:
         return f"{layer.name}: wanted one matrix and a 1 x 1 kernel, got {layer.n_images} and a larger one"
+    return None
+
+
+def product_refusal(design: Design, layer: VectorLayer) -> str | None:
+    """Why `design` cannot make weights out of activations; None where it can."""
     if design.weight_bits == 1:
         return f"{layer.name}: weight_bits: wanted at least 2 for weights that are activations, got 1"
     if design.dataflow != "input_stationary" and design.array_rows != design.array_cols:
@@ -126,6 +140,7 @@ def product_refusal(design: Design, layer: VectorLayer, product: Layer) -> str |
             f"{layer.name}: array_cols: wanted array_rows ({design.array_rows}) where {design.dataflow} arrays take "
             f"weights from activations, got {design.array_cols}"
         )
-    if design.dataflow == "input_stationary" and not keys and layer.channels % design.array_rows:
+    whole = design.dataflow == "input_stationary" and layer.role == "values"
+    if whole and layer.channels % design.array_rows:
         return f"{layer.name}: array_rows: wanted a divisor of {layer.channels} channels, got {design.array_rows}"
     return None

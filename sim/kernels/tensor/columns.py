@@ -5,7 +5,8 @@ from __future__ import annotations
 # Columns of a design's numbers.
 ROWS, COLS, DATAFLOW, ACT_BYTES, WEIGHT_BYTES, PARAM_BYTES, N_BUFFERS = range(7)
 ACT_WORDS, WEIGHT_WORDS, ACC_WORDS, OUT_WORDS, PARAM_WORDS, BEAT_BYTES, LATENCY, BURST_BYTES = range(7, 15)
-N_DESIGN = 15
+VECTOR_WORDS = 15  # of a buffer of the vector unit
+N_DESIGN = 16
 WEIGHT_STATIONARY, INPUT_STATIONARY, OUTPUT_STATIONARY, POOLING = range(4)
 
 # Columns of a program's configuration.
@@ -42,7 +43,11 @@ FIRST_CYCLE = 2  # in which the engines see the first descriptor
 # Columns of a layer's numbers.
 L_POOLING, L_IMAGES, L_IN_H, L_IN_W, L_IN_CHANNELS, L_OUT_H, L_OUT_W, L_OUT_CHANNELS = range(8)
 L_KH, L_KW, L_SH, L_SW, L_PAD_TOP, L_PAD_LEFT, L_GROUPS, L_SHARED, L_RESIDUAL = range(8, 17)
-N_LAYER = 17
+# Of a product whose weights a vector unit makes: what its tokens are (0: the weights are constants), lines and pixels
+# of the source, and whether it is a cache, whose tiles hold whole groups of tokens.
+L_TOKENS_ARE, L_SOURCE_H, L_SOURCE_W, L_CACHED = range(17, 21)
+CHANNELS_OUT, CHANNELS_IN = 1, 2
+N_LAYER = 21
 
 # Columns of a tiling, and the orders.
 X_ROWS, X_BLOCKS, X_CHANNELS, X_ORDER = range(4)
@@ -50,6 +55,7 @@ ROWS_OUTER, CHANNELS_OUTER = 0, 1
 
 MOST_TILES = 65535
 MOST_IN_A_TILE = 4095
+CACHE_TOKENS = 64  # of a weight tile of a cached product, at least
 
 # Columns of a job. J_ACT_LINE, J_RESIDUAL_LINE and J_STORE_LINE are the cycles of one line, read or written.
 (
@@ -57,9 +63,9 @@ MOST_IN_A_TILE = 4095
     J_PARAM_BYTES, J_RHO, J_DELTA, J_POST, J_TAPS, J_N_IMAGES, J_IN_H, J_IN_W, J_OUT_H, J_OUT_W, J_KH, J_KW, J_SH, J_SW,
     J_PAD_TOP, J_PAD_LEFT, J_SHARED, J_RESIDUAL, J_ACT_LINE, J_RESIDUAL_LINE, J_STORE_LINE,
     J_N_GROUPS, J_GROUP_CHANNELS, J_GROUP_BLOCKS, J_LAST_CHANNELS, J_LAST_BLOCKS, J_N_CLASSES,
-    J_SLICES,
-) = range(38)  # fmt: skip
-N_JOB = 38
+    J_SLICES, J_TOKENS_ARE, J_SOURCE_H, J_SOURCE_W, J_IN_CHANNELS,
+) = range(42)  # fmt: skip
+N_JOB = 42
 
 # Columns of a row table: a layer cut into row tiles. FACTOR is `pixel_factor` of a full tile and of the last one of an
 # image; sums are over all images; row tiles EQUAL_FIRST to EQUAL_LAST of an image are equal in time.

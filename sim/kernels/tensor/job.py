@@ -74,6 +74,8 @@ def fill_job(job: np.ndarray, design: np.ndarray, layer: np.ndarray, tile_blocks
     job[c.J_SLICES] = rows // min(rows, cols)
     job[c.J_LAST_CHANNELS] = min(channels, layer[c.L_OUT_CHANNELS] - (n_groups - 1) * channels)
     job[c.J_LAST_BLOCKS] = min(blocks, in_blocks - (n_groups - 1) * blocks)
+    job[c.J_TOKENS_ARE], job[c.J_IN_CHANNELS] = layer[c.L_TOKENS_ARE], layer[c.L_IN_CHANNELS]
+    job[c.J_SOURCE_H], job[c.J_SOURCE_W] = layer[c.L_SOURCE_H], layer[c.L_SOURCE_W]
     smaller = job[c.J_LAST_CHANNELS] < channels or job[c.J_LAST_BLOCKS] < blocks
     job[c.J_N_CLASSES] = 2 if smaller and n_groups > 1 else 1
 

@@ -9,7 +9,7 @@ from sim.kernels.tensor import columns as c
 from sim.kernels.tensor.job import fill_group_tables, fill_job, fill_row_table, weight_words_of
 from sim.kernels.tensor.layer import N_LEVELS, simulate_tiling
 from sim.kernels.tensor.sums import layer_activity, sum_layer
-from sim.kernels.tensor.times import ceil_div
+from sim.kernels.tensor.times import ceil_div, weights_fit
 
 MOST_CUTS = 80  # of an axis: 8, and 4 for each doubling beyond 8 parts, to 2**20 parts and more
 MOST_CHANNEL_CUTS = 8  # the parameter memory holds 8 channel units
@@ -62,6 +62,8 @@ def fits(design: np.ndarray, job: np.ndarray, rows: np.ndarray, tile_blocks: int
     channels = min(tile_channels, job[c.J_GROUP_CHANNELS])
     if weight_words_of(job, blocks, channels) > design[c.WEIGHT_WORDS]:
         return False
+    if job[c.J_TOKENS_ARE] and not _weights_can_be_made(design, job, blocks, channels):
+        return False
     if job[c.J_KIND] == c.INPUT_STATIONARY:
         accumulators = ceil_div(pixels, job[c.J_COLS]) * channels
     else:
@@ -69,6 +71,17 @@ def fits(design: np.ndarray, job: np.ndarray, rows: np.ndarray, tile_blocks: int
     if accumulators > design[c.ACC_WORDS] or ceil_div(channels, job[c.J_ROWS]) * pixels > design[c.OUT_WORDS]:
         return False
     return ceil_div(channels, job[c.J_LANES]) <= design[c.PARAM_WORDS]
+
+
+@inner
+def _weights_can_be_made(design: np.ndarray, job: np.ndarray, blocks: int, channels: int) -> bool:
+    """Whether the vector unit can make the weights of a tile out of tokens."""
+    rows = job[c.J_ROWS]
+    if job[c.J_TOKENS_ARE] == c.CHANNELS_OUT:
+        n_tokens, n_blocks = channels, blocks
+    else:
+        n_tokens, n_blocks = min(blocks * rows, job[c.J_IN_CHANNELS]), ceil_div(channels, rows)
+    return weights_fit(design[c.VECTOR_WORDS], rows, job[c.J_SOURCE_H], job[c.J_SOURCE_W], n_tokens, n_blocks)
 
 
 @entry
@@ -90,6 +103,13 @@ def list_candidates(
     n_channels = balanced_cuts(ceil_div(job[c.J_GROUP_CHANNELS], unit), MOST_CHANNEL_CUTS, channel_cuts)
     if pooling:
         n_channels = 1
+    if layer[c.L_CACHED]:  # tiles hold whole groups of tokens, and all of the other extent
+        n_blocks = n_channels = 1
+        block_cuts[0], channel_cuts[0] = job[c.J_GROUP_BLOCKS], ceil_div(job[c.J_GROUP_CHANNELS], unit)
+        if job[c.J_TOKENS_ARE] == c.CHANNELS_OUT:
+            channel_cuts[0] = ceil_div(c.CACHE_TOKENS, unit)
+        else:
+            block_cuts[0] = ceil_div(c.CACHE_TOKENS, job[c.J_ROWS])
     for r in range(n_rows):
         fill_row_table(row_tables[r], job, row_cuts[r])
     count = 0

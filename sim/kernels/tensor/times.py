@@ -37,6 +37,20 @@ def write_cycles(n_words: int, word_bytes: int, beat_bytes: int, burst_bytes: in
     return max(useful, n_words + one_more) + padding
 
 
+# docs/vector.md: weights that the vector unit makes.
+
+
+@inner
+def weights_fit(vector_words: int, rows: int, height: int, width: int, n_tokens: int, blocks: int) -> bool:
+    """Whether the vector unit can make a line of weights: the rule of workloads.mapping.vector_weights.
+
+    Its tokens lie in lines of `width` pixels, of which a block has `height`, and may begin at the end of one.
+    """
+    lines = min(height, (n_tokens + width - 2) // width + 1)
+    words = blocks * max(lines * width, ceil_div(n_tokens, rows) * rows)
+    return words <= vector_words and max(lines, blocks) <= c.MOST_IN_A_TILE
+
+
 # Sections 6 and 7: issue cycles. `kind` is the dataflow, or c.POOLING.
 
 
