@@ -6,7 +6,7 @@ once for all that differ in beats, buffers and clock; what is left for a design 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from operator import attrgetter
@@ -294,7 +294,10 @@ def _output_words(design: Design, slices: Sequence[Slice]) -> np.ndarray:
     return np.array([-(-one.n_rows // results) for one in slices], dtype=np.int64)
 
 
-def _total(names: Sequence[str], counts: Sequence[tuple[Any, int]]) -> dict[str, int]:
+def _total(names: Sequence[str], counts: Sequence[tuple[Mapping[str, int], int]]) -> dict[str, int]:
+    if len(counts) == 1:  # as in most sweeps
+        ((of, repeat),) = counts
+        return {name: count * repeat for name, count in of.items()}
     return {name: sum(of[name] * repeat for of, repeat in counts) for name in names}
 
 

@@ -189,14 +189,12 @@ def _queues(design: Design) -> tuple[Part, ...]:
 
 
 def _pointer_memory(design: Design) -> tuple[Part, ...]:
-    """First entries by column, in words as beats bring them; even and odd words apart, as two in a row are read."""
-    n, per_word, bits = design.n_macs, design.lengths_per_beat, _place_bits(design)
-    words = -(-(design.act_words + 1) // (2 * per_word))
-    reads = {"act_reads": 2.0 * n}
+    """First entries by column: as many banks as a beat has pointers, of which two in a row are read."""
+    n, n_banks, bits = design.n_macs, max(2, design.lengths_per_beat), _place_bits(design)
+    words, reads = -(-(design.act_words + 1) // n_banks), {"act_reads": 2.0 * n}
     return (
-        Part(kind="sram", count=2 * n * design.n_buffers, bits=per_word * bits, words=words, reads=reads),
-        Part(kind="mux", count=2 * n, bits=bits, other_bits=per_word, operations=reads),
-        Part(kind="mux", count=2 * n, bits=bits, other_bits=2 * design.n_buffers, operations=reads),
+        Part(kind="sram", count=n_banks * n * design.n_buffers, bits=bits, words=words, reads=reads),
+        Part(kind="mux", count=2 * n, bits=bits, other_bits=n_banks * design.n_buffers, operations=reads),
     )
 
 
