@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from designs.families.tensor import Design
 from sim.inventory import Inventory, Part
-from sim.parts import tensor_array, tensor_control, tensor_output
+from sim.parts import tensor_array, tensor_control, tensor_output, tensor_vector
 
 
 def tensor_inventory(design: Design) -> Inventory:
@@ -33,6 +33,7 @@ def tensor_inventory(design: Design) -> Inventory:
         "accumulator": _buffers(design, design.acc_words, design.acc_word_bits, "acc", n_readers=2, n_writers=1),
         "output_buffer": _buffers(design, design.out_words, design.act_word_bits, "out", n_readers=2, n_writers=2),
         "parameters": _buffers(design, design.param_words, design.param_word_bits, "param", n_readers=1, n_writers=1),
+        **tensor_vector.vector_slices(design),
         "dram": (Part(kind="dram", bits=8, reads={"dram_read_bytes": 1}, writes={"dram_write_bytes": 1}),),
     }
     return {name: parts for name, parts in slices.items() if parts}

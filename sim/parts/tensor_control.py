@@ -123,19 +123,19 @@ def gearboxes(design: Design) -> tuple[Part, ...]:
     beat = design.dram_bytes_per_cycle
     sizes = [-(-bits // 8) for bits in (design.act_word_bits, design.weight_word_bits, design.param_word_bits)]
     unit = math.gcd(beat, *sizes)
-    into = _gearbox(
+    into = gearbox(
         held=max(beat, *sizes), placed=beat, filled=beat + max(sizes), places=max(sizes), unit=unit,
         n_sizes=len(set(sizes)) + 1, counter="dram_read_bytes", beat=beat,
     )  # fmt: skip
     word, unit = sizes[0], math.gcd(beat, sizes[0])
-    out_of = _gearbox(
+    out_of = gearbox(
         held=max(beat, word), placed=word, filled=beat + word, places=beat, unit=unit,
         n_sizes=2, counter="dram_write_bytes", beat=beat,
     )  # fmt: skip
     return *into, *out_of
 
 
-def _gearbox(
+def gearbox(
     *, held: int, placed: int, filled: int, places: int, unit: int, n_sizes: int, counter: str, beat: int
 ) -> tuple[Part, ...]:
     """Sizes in bytes: `held` in registers; `placed` shifted to one of `places` by `unit`s; `filled` both together."""
