@@ -11,9 +11,9 @@ import numpy as np
 from workloads.ir import Op, Tensor
 from workloads.layer import Layer
 from workloads.lowering.array import emit, layer_numbers
-from workloads.lowering.draft import MOST_STORED_BITS, MOVES, Draft, box_of, images, refusal
+from workloads.lowering.draft import MOST_STORED_BITS, MOVES, Draft, box_of, refusal
 from workloads.lowering.vector import copy
-from workloads.lowering.view import Axis, View, along, leading
+from workloads.lowering.view import Axis, Box, View, along, leading
 from workloads.reference import product_scale
 from workloads.vector_layer import Role, VectorLayer, VectorNumbers
 
@@ -35,7 +35,7 @@ def product(draft: Draft, op: Op) -> None:
     n_rows, n_in, n_out = x.sizes[-2], x.sizes[-1], w.sizes[-1]
     if x.axes[-2:] != (along("token", n_rows), along("channel", n_in)):
         raise refusal(op, "a first operand of rows of tokens and columns of channels", f"{op.inputs[0]}, moved")
-    result = _result(draft, op, x)
+    result = _result(draft, op, x, w)
     draft.views[op.output] = result
     bias = draft.tensor(op.inputs[2]) if len(op.inputs) == 3 else None
     scale = product_scale(*(draft.tensor(name) for name in (*op.inputs[:2], op.output)))
@@ -61,16 +61,16 @@ def append(draft: Draft, op: Op) -> None:
     if len(draft.graph.consumers(name)) > 1 or name in draft.graph.outputs:
         raise refusal(op, "a cache that nothing else reads (it is overwritten)", f"{name}, read elsewhere too")
     new = cache.sliced(axis, position, position + rows.sizes[axis])
-    if new is None or new.axes != rows.axes or cache.axes[axis] != along("token", cache.sizes[axis]):
+    if new is None or new.axes[1:] != rows.axes[1:] or cache.axes[axis] != along("token", cache.sizes[axis]):
         raise refusal(op, "a cache and rows of one layout, appended along its tokens", f"axis {axis} of {name}")
     if cache.shape[3] > 1 or rows.shape[3] > 1:
         raise refusal(op, "a cache and rows with lines of one pixel", f"{cache.shape[3]} and {rows.shape[3]}")
     if not _write_there(draft, op, rows, new):
-        target = box_of(op, new)
-        moves = [(a, new.place(b)) for a, b in zip(images(box_of(op, rows)), images(target), strict=True)]
+        one_by_one = [(rows.at((i,)), new.at((i,))) for i in range(rows.sizes[0])]
+        moves = [(box_of(op, a), b.place(box_of(op, b))) for a, b in one_by_one]
         copy(draft, op, op.inputs[1], rows, cache.stored, moves)
-    before = draft.appended.get(cache.stored, position)
-    draft.appended[cache.stored] = min(before, position)
+    before, _ = draft.appended.get(cache.stored, (position, 0))
+    draft.appended[cache.stored] = min(before, position), cache.sizes[axis]
     draft.views[op.output] = cache
 
 
@@ -109,24 +109,34 @@ def _operand(op: Op, tensor: Tensor, view: View) -> _Operand:
 def _to_weights(draft: Draft, op: Op, operand: _Operand, view: View, product_name: str) -> str:
     """Append the job that makes the weights of one product; answers the name of these weights."""
     box, tensor = box_of(op, view), operand.tensor
-    first = draft.appended.get(view.stored, box.line) - box.line
     numbers = VectorNumbers(
         x_zero=tensor.zero_point, x_low=tensor.low, x_high=tensor.high,
         out_zero=0, out_low=operand.low, out_high=operand.high,
     )  # fmt: skip
     made = f"{product_name}.weights"
+    cached = view.stored in draft.appended or view.stored in draft.kept
     draft.jobs.append(
         VectorLayer(
             name=made, kind="to_weights", in_h=box.lines, in_w=view.shape[3], channels=box.channels,
             in_bits=tensor.bits, out_bits=operand.bits, role=operand.role, product=product_name,
-            n_tokens=box.n_tokens, first_token=max(first, 0), cached=view.stored in draft.appended,
+            n_tokens=box.n_tokens, first_token=_first_new(draft, view.stored, box), cached=cached,
             inputs=(view.stored,), output=made, in_place=view.place(box), numbers=numbers,
         )
     )  # fmt: skip
     return made
 
 
-def _result(draft: Draft, op: Op, x: View) -> View:
+def _first_new(draft: Draft, stored: str, box: Box) -> int:
+    """First token of the box whose weights are not there from the step before."""
+    if stored in draft.kept:
+        return box.n_tokens
+    if stored not in draft.appended:
+        return 0
+    position, n_tokens = draft.appended[stored]
+    return min(max(position - box.line % n_tokens, 0), box.n_tokens)
+
+
+def _result(draft: Draft, op: Op, x: View, w: View) -> View:
     """Where the products go: images one after the other, or heads beside each other where they are merged later."""
     *lead, n_rows, n_out = draft.tensor(op.output).shape
     lines, pixels = box_of(op, x.at((0,) * len(lead))).lines, x.shape[3]
@@ -134,8 +144,11 @@ def _result(draft: Draft, op: Op, x: View) -> View:
     apart = View(op.output, (prod(lead), n_out, lines, pixels), (*leading("image", lead), *rows))
     if not lead or not _parts_meet(draft, op.output, apart):
         return apart
-    axes = (*leading("image", lead[:-1]), along("channel", lead[-1], n_out), *rows)
-    return View(op.output, (prod(lead[:-1]), lead[-1] * n_out, lines, pixels), axes)
+    batch, heads = prod(lead[:-1]), along("channel", lead[-1], n_out)
+    if w.shape[0] > 1:  # sequences that were images stay images
+        return View(op.output, (batch, lead[-1] * n_out, lines, pixels), (*leading("image", lead[:-1]), heads, *rows))
+    axes = (*leading("token", lead[:-1], lines * pixels), heads, *rows)
+    return View(op.output, (1, lead[-1] * n_out, batch * lines, pixels), axes)
 
 
 def _parts_meet(draft: Draft, name: str, view: View) -> bool:
@@ -166,8 +179,10 @@ def _write_there(draft: Draft, op: Op, rows: View, new: View) -> bool:
     readers = {reader.output for name in names for reader in draft.graph.consumers(name)} - {op.output}
     if len(writers) != 1 or not readers <= set(names) or any(name in draft.graph.outputs for name in names):
         return False
-    job, box = draft.jobs[writers[0]], box_of(op, new)
-    if box.n_images > 1 or rows.place(box_of(op, rows)) is not None or job.out_place is not None:
+    job, box = draft.jobs[writers[0]], new.box()
+    if box is None or new.axes != rows.axes or box.n_images > 1:
+        return False
+    if rows.place(box_of(op, rows)) is not None or job.out_place is not None:
         return False
     if isinstance(job, Layer) and job.residual:
         return False

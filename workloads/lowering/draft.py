@@ -22,7 +22,8 @@ class Draft:
     """A graph that is being lowered.
 
     `views` holds every tensor that has a place, computed or fed; `constants` the view of each stored tensor that is
-    a constant of the graph, by the stored name; `appended` the first new line of each cache that was written to.
+    a constant of the graph, by the stored name; `appended` of each cache that was written to the first new token of a
+    sequence, and the tokens that a sequence has room for; `kept` are inputs that stay as they are from step to step.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -30,7 +31,8 @@ class Draft:
         self.jobs: list[Job] = []
         self.views: dict[str, View] = {}
         self.constants: dict[str, tuple[Tensor, View]] = {}
-        self.appended: dict[str, int] = {}
+        self.appended: dict[str, tuple[int, int]] = {}
+        self.kept = {name for name, following in graph.states if name == following}
         self.has_vector_ops = any(_needs_vector_unit(graph, op) for op in graph.ops)
         self._has_caches = any(op.kind == "append" for op in graph.ops)
         for name in graph.inputs:
@@ -72,9 +74,9 @@ class Draft:
             return self._heads(tensor.name, shape)
         if len(shape) < 2:
             return View(tensor.name, (1, 1, 1, 1), ())  # a number, which no job reads
-        n_images = prod(shape[:-2])
-        stored = (n_images, shape[-1], *self._lines(shape[-2]))
-        axes = (*leading("image", shape[:-2]), along("token", shape[-2]), along("channel", shape[-1]))
+        lines, pixels = self._lines(shape[-2])
+        stored = (1, shape[-1], prod(shape[:-2]) * lines, pixels)
+        axes = (*leading("token", shape[:-2], lines * pixels), along("token", shape[-2]), along("channel", shape[-1]))
         return View(tensor.name, stored, axes[: len(tensor.shape)])
 
     def _lines(self, n_tokens: int) -> tuple[int, int]:
@@ -84,10 +86,12 @@ class Draft:
     def _heads(self, name: str, shape: tuple[int, ...]) -> View:
         """A cache (sequences, heads, tokens, channels): heads beside each other, as the products write them."""
         n, n_heads, n_tokens, channels = shape
+        lines, pixels = self._lines(n_tokens)
         axes = (
-            along("image", n), along("channel", n_heads, channels), along("token", n_tokens), along("channel", channels)
+            along("token", n, lines * pixels), along("channel", n_heads, channels), along("token", n_tokens),
+            along("channel", channels),
         )  # fmt: skip
-        return View(name, (n, n_heads * channels, *self._lines(n_tokens)), axes)
+        return View(name, (1, n_heads * channels, n * lines, pixels), axes)
 
 
 def box_of(op: Op, view: View) -> Box:
@@ -106,11 +110,6 @@ def parts(op: Op, view: View) -> list[Box]:
     box = box_of(op, view)
     if box.n_images == 1 or (box.channels, box.lines) == view.shape[1:3]:
         return [box]
-    return images(box)
-
-
-def images(box: Box) -> list[Box]:
-    """The box image by image."""
     return [replace(box, image=box.image + i, n_images=1) for i in range(box.n_images)]
 
 

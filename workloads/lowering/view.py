@@ -163,12 +163,16 @@ class View:
         return replace(self, start=(start["image"], start["channel"], start["token"]))
 
     def _run(self, kind: Kind) -> int:
-        """How many images, channels or tokens follow each other; 0 where there are gaps."""
-        count = 1
+        """How many images, channels or tokens follow each other; 0 where there are gaps.
+
+        The rest of a line is no gap: matrices that lie one after the other each begin with a line.
+        """
+        count, pixels = 1, self.shape[3]
         for atom in sorted((a for axis in self.axes for a in axis if a.kind == kind), key=lambda a: a.stride):
-            if atom.stride != count:
+            line_ends = kind == "token" and -(-count // pixels) * pixels == atom.stride
+            if atom.stride != count and not line_ends:
                 return 0
-            count *= atom.size
+            count += (atom.size - 1) * atom.stride
         return count
 
 
