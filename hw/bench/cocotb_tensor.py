@@ -29,7 +29,8 @@ async def programs(dut: Any) -> None:
         lazy=None if lazy_seed is None else random.Random(lazy_seed),
     )
     Clock(dut.clk, 10, "ns").start()
-    for name in ("clear", "tiles__valid", "outputs__valid", "read_data__valid"):
+    sources = arguments["programs"][0]["sources"]
+    for name in ("clear", "read_data__valid", *(f"{source}__valid" for source in sources)):
         getattr(dut, name).value = 0
     dut.rst.value = 1
     await FallingEdge(dut.clk)
@@ -40,8 +41,9 @@ async def programs(dut: Any) -> None:
         if job["image"] is not None:
             memory.image = bytearray(np.load(job["image"]).tobytes())
         with np.load(job["program"]) as arrays:
-            program = {name: _integers(arrays[name]) for name in ("layer", "tiles", "outputs")}
-        runs.append(await _run(dut, program, memory, job["most_cycles"], arguments["trace"]))
+            constants = {name: _integers(arrays[name])[0] for name in job["constants"]}
+            rows = {name: _integers(arrays[name]) for name in job["sources"]}
+        runs.append(await _run(dut, constants, rows, memory, job["most_cycles"], arguments["trace"]))
         np.save(work_dir() / f"memory_{index}.npy", np.frombuffer(memory.image, dtype=np.uint8))
     write_result({"runs": runs})
 
@@ -52,19 +54,24 @@ def _integers(rows: np.ndarray) -> list[int]:
 
 
 async def _run(
-    dut: Any, program: dict[str, list[int]], memory: TensorMemory, most_cycles: int, trace: bool
+    dut: Any,
+    constants: dict[str, int],
+    rows: dict[str, list[int]],
+    memory: TensorMemory,
+    most_cycles: int,
+    trace: bool,
 ) -> dict[str, Any]:
     """One program from `clear` to `done`: its counters, and where asked the cycle of every step of the progress."""
     falling = FallingEdge(dut.clk)
     dut.clear.value = 1
-    dut.layer.value = program["layer"][0]
-    dut.n_outputs.value = len(program["outputs"])
+    for name, value in constants.items():
+        getattr(dut, name).value = value
     dut.read_request__ready.value = dut.write__ready.value = 1
     await falling
     dut.clear.value = 0
     sources = [
-        _Source(getattr(dut, f"{name}__valid"), getattr(dut, f"{name}__payload"), getattr(dut, f"{name}__ready"), rows)
-        for name, rows in (("tiles", program["tiles"]), ("outputs", program["outputs"]))
+        _Source(getattr(dut, f"{name}__valid"), getattr(dut, f"{name}__payload"), getattr(dut, f"{name}__ready"), left)
+        for name, left in rows.items()
     ]
     request_valid, request_payload = dut.read_request__valid, dut.read_request__payload
     data_valid, data_payload, data_ready = dut.read_data__valid, dut.read_data__payload, dut.read_data__ready

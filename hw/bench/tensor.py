@@ -14,11 +14,13 @@ from amaranth.lib import data
 from designs.families.tensor import Design
 from hw.bench.cxxrtl import Machine
 from hw.bench.simulator import SimulatorName, run_bench
-from hw.families.tensor import ACTIVITY, PROGRESS, build
+from hw.families.tensor import PROGRESS, activity_names, build
 from hw.parts.activity import COUNTED_BITS
 from hw.parts.tensor_types import COUNTER_BITS, config_layout, output_layout, tile_layout
+from hw.parts.vector_types import step_layout, vector_config_layout
 from hw.verilog import emit_verilog
 from workloads.mapping.program import OutputField, Program, TileField
+from workloads.mapping.vector_program import VectorField, VectorProgram
 
 TOP = "tensor_machine"
 MODULE = "hw.bench.cocotb_tensor"
@@ -42,7 +44,7 @@ def tensor_verilog(design: Design) -> str:
 
 def run_programs(
     design: Design,
-    programs: Sequence[Program],
+    programs: Sequence[Program | VectorProgram],
     images: Sequence[np.ndarray | None],
     *,
     work_dir: Path,
@@ -54,6 +56,8 @@ def run_programs(
     verilog: str | None = None,
 ) -> list[ProgramRun]:
     """Run `programs` one after the other on one machine, with the memory of docs/tensor.md section 3.
+
+    Programs of the array and of the vector unit may follow one another; `progress` of the latter has `stores` only.
 
     `images[i]` (uint8) is the DRAM at the start of program i; None keeps what the program before left. `most_cycles`
     bounds each program (default 10 million): a machine that is not done by then is an error. `trace` records
@@ -82,6 +86,7 @@ def run_programs(
     )
     return [
         _program_run(
+            design,
             int(run["counters"], 16),
             [(cycle, int(packed, 16)) for cycle, packed in run["progress"]],
             np.load(work_dir / f"memory_{index}.npy"),
@@ -91,23 +96,51 @@ def run_programs(
 
 
 class _Job:
-    """A program as a bench takes it: packed rows of bytes."""
+    """A program as a bench takes it: packed rows of bytes, by the names of the machine's ports."""
 
-    def __init__(self, design: Design, program: Program, image: np.ndarray | None, most_cycles: int) -> None:
-        self.layer = pack_config(design, program)
-        self.tiles = pack_rows(tile_layout(), TileField, program.tiles)
-        self.outputs = pack_rows(output_layout(), OutputField, program.outputs)
+    def __init__(
+        self, design: Design, program: Program | VectorProgram, image: np.ndarray | None, most_cycles: int
+    ) -> None:
+        tiles, outputs = np.zeros((0, len(TileField))), np.zeros((0, len(OutputField)))
+        steps = np.zeros((0, len(VectorField)))
+        layouts = {"layer": config_layout(design)}
+        if design.vector_lanes:
+            layouts["vector_config"] = vector_config_layout(design)
+        # Registers that a program has no use for are zero.
+        self.constants = {name: _pack(layout, _zeros(layout)) for name, layout in layouts.items()}
+        if isinstance(program, VectorProgram):
+            if not design.vector_lanes:
+                raise ValueError("vector_lanes: wanted a machine with a vector unit for a vector program, got 0")
+            steps = program.steps
+            self.constants["vector_config"] = _pack_registers(layouts["vector_config"], program.config)
+        else:
+            tiles, outputs = program.tiles, program.outputs
+            self.constants["layer"] = pack_config(design, program)
+        self.constants["n_outputs"] = np.array([len(outputs) or len(steps)], dtype="<u2").view(np.uint8)[None]
+        self.sources = {
+            "tiles": pack_rows(tile_layout(), TileField, tiles),
+            "outputs": pack_rows(output_layout(), OutputField, outputs),
+        }
+        if design.vector_lanes:
+            self.sources["vector_steps"] = pack_rows(step_layout(), VectorField, steps)
         self.image = None if image is None else np.array(image, dtype=np.uint8)
         self.most_cycles = most_cycles
 
     def save(self, folder: Path, index: int) -> dict[str, Any]:
         """Write the arrays for the cocotb bench; its arguments."""
         program, image = folder / f"program_{index}.npz", folder / f"image_{index}.npy"
-        np.savez(program, layer=self.layer, tiles=self.tiles, outputs=self.outputs)
+        arrays: dict[str, Any] = {**self.constants, **self.sources}
+        np.savez(program, **arrays)
         if self.image is not None:
             np.save(image, self.image)
         shown = None if self.image is None else str(image)
-        return {"program": str(program), "image": shown, "most_cycles": self.most_cycles}
+        return {
+            "program": str(program),
+            "image": shown,
+            "most_cycles": self.most_cycles,
+            "constants": list(self.constants),
+            "sources": list(self.sources),
+        }
 
 
 def _run_compiled(
@@ -115,12 +148,13 @@ def _run_compiled(
 ) -> list[ProgramRun]:
     runs = []
     memory = np.zeros(0, dtype=np.uint8)
-    with Machine(verilog, top=TOP, constants=("layer", "n_outputs"), sources=("tiles", "outputs")) as machine:
+    constants, sources = list(jobs[0].constants), list(jobs[0].sources)
+    with Machine(verilog, top=TOP, constants=constants, sources=sources) as machine:
         for job in jobs:
             memory = (memory if job.image is None else job.image).copy()
             run = machine.run(
-                constants={"layer": job.layer, "n_outputs": np.array([len(job.outputs)], dtype="<u2").view(np.uint8)},
-                sources={"tiles": job.tiles, "outputs": job.outputs},
+                constants=job.constants,
+                sources=job.sources,
                 image=memory,
                 beat_bytes=design.dram_bytes_per_cycle,
                 latency_cycles=design.dram_latency_cycles,
@@ -128,12 +162,14 @@ def _run_compiled(
                 trace=trace,
                 lazy_seed=lazy_seed,
             )
-            runs.append(_program_run(run.counters, run.progress, memory))
+            runs.append(_program_run(design, run.counters, run.progress, memory))
     return runs
 
 
-def _program_run(packed_counters: int, steps: list[tuple[int, int]], memory: np.ndarray) -> ProgramRun:
-    counters = _fields(packed_counters, ("cycles", *ACTIVITY), COUNTED_BITS)
+def _program_run(
+    design: Design, packed_counters: int, steps: list[tuple[int, int]], memory: np.ndarray
+) -> ProgramRun:
+    counters = _fields(packed_counters, ("cycles", *activity_names(design)), COUNTED_BITS)
     progress: dict[str, list[int]] = {name: [] for name in PROGRESS} if steps else {}
     for cycle, packed in steps:
         for name, value in _fields(packed, PROGRESS, COUNTER_BITS).items():
@@ -148,9 +184,16 @@ def _fields(packed: int, names: Sequence[str], bits: int) -> dict[str, int]:
 
 def pack_config(design: Design, program: Program) -> np.ndarray:
     """The layer's registers as one row of bytes."""
-    values = asdict(program.config)
-    layout = config_layout(design)
+    return _pack_registers(config_layout(design), program.config)
+
+
+def _pack_registers(layout: data.StructLayout, config: Any) -> np.ndarray:
+    values = asdict(config)
     return _pack(layout, {name: np.array([values[name]]) for name, _ in layout})
+
+
+def _zeros(layout: data.StructLayout) -> dict[str, np.ndarray]:
+    return {name: np.zeros(1, dtype=np.int64) for name, _ in layout}
 
 
 def pack_rows(layout: data.StructLayout, columns: Any, rows: np.ndarray) -> np.ndarray:

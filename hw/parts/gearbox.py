@@ -84,6 +84,9 @@ class ReadGearbox(wiring.Component):
 class WriteGearbox(wiring.Component):
     """Words of `word_bytes` bytes into beats of `beat_bytes`, the rest of a line filled with zeros.
 
+    Where words of several sizes are written, `word_bytes` has them all: there is then a port `size`, steady as
+    `n_words` is, and the bits of `word` above those bytes are zero.
+
     While `active`, it works on a line of `n_words` words in `n_beats` beats, padding included (both steady until
     `line_done`, the cycle of the last beat); `word` must always be the next word: after `word_take` in cycle x
     another may be there in x + 1 (`word_last`: the one taken was the line's last). Latency 0: a beat is out in the
@@ -92,14 +95,17 @@ class WriteGearbox(wiring.Component):
     `beats.ready`.
     """
 
-    def __init__(self, *, beat_bytes: int, word_bytes: int, n_words_bits: int) -> None:
-        self._beat_bytes, self._word_bytes = beat_bytes, word_bytes
+    def __init__(self, *, beat_bytes: int, word_bytes: int | tuple[int, ...], n_words_bits: int) -> None:
+        self._beat_bytes = beat_bytes
+        self._word_bytes = word_bytes if isinstance(word_bytes, tuple) else (word_bytes,)
+        n_sizes = len(self._word_bytes)
         super().__init__(
             {
                 "active": In(1),
+                **({"size": In(range(n_sizes))} if n_sizes > 1 else {}),
                 "n_words": In(n_words_bits),
                 "n_beats": In(BEATS_BITS),
-                "word": In(unsigned(8 * word_bytes)),
+                "word": In(unsigned(8 * max(self._word_bytes))),
                 "word_take": Out(1),
                 "word_last": Out(1),
                 "beats": Out(stream.Signature(unsigned(8 * beat_bytes))),
@@ -109,13 +115,15 @@ class WriteGearbox(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        unit = math.gcd(self._beat_bytes, self._word_bytes)
-        beat_units, word_units = self._beat_bytes // unit, self._word_bytes // unit
-        most_units = max(beat_units, word_units)
+        unit = math.gcd(self._beat_bytes, *self._word_bytes)
+        beat_units, most_word_units = self._beat_bytes // unit, max(self._word_bytes) // unit
+        most_units = max(beat_units, most_word_units)
+        sizes = [n // unit for n in self._word_bytes]
+        word_units = Array(sizes)[self.size] if len(sizes) > 1 else sizes[0]
         held = Signal(8 * unit * most_units)  # zero above what is held
         n_held = Signal(range(most_units + 1))
         n_now = Signal(range(2 * most_units + 1))
-        filled = Signal(8 * unit * (beat_units + word_units))
+        filled = Signal(8 * unit * (beat_units + most_word_units))
         word_index, words_now = Signal(self.n_words.shape()), Signal(self.n_words.shape())
         beat_index = Signal(BEATS_BITS)
         wanted, emit, move = Signal(), Signal(), Signal()

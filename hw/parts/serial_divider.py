@@ -11,25 +11,32 @@ class SerialDivider(wiring.Component):
     """Floor of `dividend / divisor`, or of the square root of `dividend`; `bits_a_cycle` bits of the result a cycle.
 
     `mode` counts through `quotient_bits`, the divisions by bits of their quotients, and after them comes the root, of
-    `root_bits` bits (no such mode where it is 0). A dividend of mode i is below 2**quotient_bits[i] (root: below
-    4**root_bits); a divisor is at least 1. Latency: `start` in cycle x; with `n = ceil(bits / bits_a_cycle)`, `last`
-    is high in cycle x + n, and `result` is there in that cycle, and only then. Initiation interval n. No backpressure.
+    `root_bits` bits (no such mode where it is 0). Operands are such that results fit: a quotient is below
+    2**quotient_bits[mode], a root's dividend below 4**root_bits. `divisor` and `mode` are steady until `last`. Latency:
+    `start` in cycle x; with `n = ceil(bits / bits_a_cycle)`, `last` is high in cycle x + n, and `result` and (of a
+    division) `remainder` are there in that cycle, and only then. Initiation interval n. No backpressure.
     """
 
     def __init__(
-        self, *, quotient_bits: tuple[int, ...], divisor_bits: int, root_bits: int, bits_a_cycle: int
+        self,
+        *,
+        quotient_bits: tuple[int, ...],
+        dividend_bits: int,
+        divisor_bits: int,
+        root_bits: int,
+        bits_a_cycle: int,
     ) -> None:
         self._bits_a_cycle, self._root_bits = bits_a_cycle, root_bits
         self._result_bits = (*quotient_bits, root_bits) if root_bits else quotient_bits
-        self._operand_bits = (*quotient_bits, 2 * root_bits) if root_bits else quotient_bits
         super().__init__(
             {
                 "start": In(1),
                 "mode": In(range(max(len(self._result_bits), 2))),
-                "dividend": In(max(self._operand_bits)),
+                "dividend": In(dividend_bits),
                 "divisor": In(divisor_bits),
                 "last": Out(1),
                 "result": Out(max(self._result_bits)),
+                "remainder": Out(divisor_bits),
             }
         )
 
@@ -47,13 +54,13 @@ class SerialDivider(wiring.Component):
         remainder = Signal(max(len(self.divisor), self._root_bits + 1), reset_less=True)
         found = Signal(len(self.result), reset_less=True)
         next_remainder, next_found = self._step(m, is_root, digits, remainder, found)
-        m.d.comb += [self.last.eq(left == 1), self.result.eq(next_found)]
+        m.d.comb += [self.last.eq(left == 1), self.result.eq(next_found), self.remainder.eq(next_remainder)]
         with m.If(self.start):
-            placed = Array(Cat(Const(0, width - bits), self.dividend) for bits in consumed)
+            placed = Array(Cat(Const(0, width - bits), self.dividend)[:width] for bits in consumed)
             m.d.sync += [
                 left.eq(Array(n_steps)[self.mode]),
                 digits.eq(placed[self.mode]),
-                remainder.eq(0),
+                remainder.eq(Array(self.dividend[bits:] for bits in consumed)[self.mode]),
                 found.eq(0),
             ]
         with m.Elif(left != 0):

@@ -67,12 +67,22 @@ def test_read_gearbox(beat: int, word: int, always: bool) -> None:
 @pytest.mark.parametrize("always", [True, False], ids=["ideal", "stalls"])
 @pytest.mark.parametrize(("beat", "word"), SHAPES)
 def test_write_gearbox(beat: int, word: int, always: bool) -> None:
-    dut = WriteGearbox(beat_bytes=beat, word_bytes=word, n_words_bits=8)
-    rng = random.Random(beat * 100 + word)
+    sizes = (word, word + 2, 1)
+    duts = [WriteGearbox(beat_bytes=beat, word_bytes=word_bytes, n_words_bits=8) for word_bytes in (word, sizes)]
+    for dut in duts:
+        simulate(dut, write_bench(dut, beat, sizes, always))
+
+
+def write_bench(dut: WriteGearbox, beat: int, sizes: tuple[int, ...], always: bool):
+    rng = random.Random(beat * 100 + sizes[0])
 
     async def bench(ctx) -> None:
         ctx.set(dut.active, 1)
         for n_words in (1, 2, 3, 7, 20):
+            word = sizes[0]
+            if hasattr(dut, "size"):
+                word = sizes[size := rng.randrange(3)]
+                ctx.set(dut.size, size)
             useful, n_beats = line_of(n_words, word, beat)
             raw = rng.randbytes(n_words * word)
             ctx.set(dut.n_words, n_words)
@@ -99,4 +109,4 @@ def test_write_gearbox(beat: int, word: int, always: bool) -> None:
                 late = useful > (n_words - 1) * word // beat + 1
                 assert cycles == max(useful, n_words + late) + n_beats - useful
 
-    simulate(dut, bench)
+    return bench
