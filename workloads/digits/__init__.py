@@ -1,6 +1,6 @@
 """The small networks that ship: trained on scikit-learn's digits, as ONNX models and as the graphs traced from them.
 
-`train.py` makes the files of this folder.
+`train.py` and `train_transformer.py` make the files of this folder.
 """
 
 from __future__ import annotations

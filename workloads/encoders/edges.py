@@ -11,9 +11,9 @@ from designs.errors import InputError
 from workloads.encoders.widths import Role
 
 PRODUCTS = ("MatMul", "Gemm")
-COMPUTES = ("Gather", *PRODUCTS, "Add", "Mul", "Div", "LayerNormalization", "Softmax", "Gelu")
+COMPUTES = ("Gather", *PRODUCTS, "Add", "Mul", "Div", "LayerNormalization", "Softmax", "Gelu", "ReduceMean")
 MOVES = ("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Slice")
-_READERS: dict[str, Role] = {"Softmax": "scores", "Gelu": "gelu_input"}
+_READERS: dict[str, Role] = {"Softmax": "scores", "Gelu": "gelu_input", "ReduceMean": "gemm_input"}
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Edges:
     makers: dict[str, NodeProto] = field(init=False)
     readers: dict[str, list[NodeProto]] = field(init=False)
     integers: set[str] = field(init=False)
-    """Shapes and what is computed of them, and the inputs of the model: nothing to round."""
+    """Shapes and what is computed of them, and inputs that are integers: nothing to round."""
 
     def __post_init__(self) -> None:
         graph = self.model.graph
@@ -33,7 +33,7 @@ class Edges:
         self.makers = {name: node for node in graph.node for name in node.output}
         self.readers = {}
         self.integers = {t.name for t in graph.initializer if t.data_type != TensorProto.FLOAT}
-        self.integers |= {info.name for info in graph.input}
+        self.integers |= {i.name for i in graph.input if i.type.tensor_type.elem_type != TensorProto.FLOAT}
         for node in graph.node:
             if node.op_type == "Shape" or all(name in self.integers for name in node.input):
                 self.integers.update(node.output)
@@ -75,6 +75,13 @@ class Edges:
             return prod(dims) == 1 and node.input[0] == edge
         return node.op_type == "Add" and len(dims) == 1 and self.is_weight_product(maker)
 
+    def name(self, node: NodeProto) -> str:
+        """What the node is called: a product or normalization after its bias, if it has one, else after its result."""
+        own = [node] if node.op_type in ("Gemm", "LayerNormalization") else []
+        nodes = self.readers[node.output[0]] if self.is_inner(node.output[0]) else own
+        parameters = [name for part in nodes for name in part.input if name in self.constants]
+        return next((p.removesuffix(".bias") for p in parameters if p.endswith(".bias")), node.output[0])
+
     def roles(self, edge: str) -> set[Role]:
         """Who reads the edge, also after moves."""
         found: set[Role] = set()
@@ -89,9 +96,11 @@ class Edges:
         if self.is_weight_product(node):
             return "gemm_input"
         if node.op_type in PRODUCTS:
-            return "probabilities" if self._origin(edge).op_type == "Softmax" else "attention_operand"
+            origin = self.origin(edge)
+            return "probabilities" if origin is not None and origin.op_type == "Softmax" else "attention_operand"
         return _READERS.get(node.op_type, "residual")
 
-    def _origin(self, edge: str) -> NodeProto:
-        node = self.makers[edge]
-        return self._origin(node.input[0]) if node.op_type in MOVES else node
+    def origin(self, edge: str) -> NodeProto | None:
+        """The node that made the numbers, before all moves; None for those of an input."""
+        node = self.makers.get(edge)
+        return self.origin(node.input[0]) if node is not None and node.op_type in MOVES else node

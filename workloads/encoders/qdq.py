@@ -22,21 +22,28 @@ GAIN_BITS = 16  # of the gains of a normalization
 BIAS_BITS = 32
 
 
-def quantize_encoder(model: ModelProto, seen: Mapping[str, Distribution], widths: Mapping[Role, Width]) -> ModelProto:
+def quantize_encoder(
+    model: ModelProto, seen: Mapping[str, Distribution], widths: Mapping[Role, Width],
+    inputs: Mapping[str, tuple[float, Width]] | None = None,
+) -> ModelProto:  # fmt: skip
     """The QDQ model of a float encoder (opset 21 or later) whose edges hold what was `seen`, in the `widths`.
 
     Weights are signed 8 bits with one scale an output channel, biases 32 bits at the scale of the sums. An edge with
-    several readers is stored as the widest of them wants it and rounded again for the others. InputError for a node
-    that no encoder has.
+    several readers is stored as the widest of them wants it and rounded again for the others. `inputs` are scale and
+    width (zero point 0) of each input that is real. InputError for a node that no encoder has.
     """
     edges = Edges(model)
     edges.check()
     writer = _Writer(edges, seen, widths)
+    for name, (scale, width) in (inputs or {}).items():
+        writer.add_input(name, scale, width)
     for node in model.graph.node:
         writer.add(node)
-    graph = helper.make_graph(
-        writer.nodes, model.graph.name, model.graph.input, model.graph.output, list(writer.constants.values())
-    )
+    ends = [
+        [helper.make_value_info(info.name, info.type) for info in infos]  # without what an exporter noted beside them
+        for infos in (model.graph.input, model.graph.output)
+    ]
+    graph = helper.make_graph(writer.nodes, model.graph.name, *ends, list(writer.constants.values()))
     result = helper.make_model(
         graph, opset_imports=model.opset_import, ir_version=model.ir_version, producer_name="lockstep"
     )
@@ -53,6 +60,13 @@ class _Writer:
     constants: dict[str, TensorProto] = field(default_factory=dict)
     stored: dict[str, tuple[Width, str]] = field(default_factory=dict)  # edge -> its width, and what was rounded
     scales: dict[str, np.ndarray] = field(default_factory=dict)  # edge -> its scale, or its scales
+    names: dict[str, str] = field(default_factory=dict)  # input of the model -> the edge where it is rounded
+
+    def add_input(self, name: str, scale: float, width: Width) -> None:
+        """Round an input of the model; those that read it read the result."""
+        self.names[name] = f"{name}.rounded"
+        self._rounding(name, self.names[name], np.float32(scale), 0, width)
+        self.stored[name], self.scales[name] = (width, name), np.asarray(scale, np.float32)
 
     def add(self, node: NodeProto) -> None:
         """Copy the node, its constants quantized, its inputs as narrow as it wants them, its result rounded."""
@@ -61,7 +75,8 @@ class _Writer:
         elif node.op_type in MOVES:
             if node.input[0] in self.edges.constants:
                 self._constant(node.input[0], self.widths["residual"])
-            self._append(node, [node.input[0], *map(self._integers, node.input[1:])], node.output[0])
+            inputs = [self.names.get(node.input[0], node.input[0]), *map(self._integers, node.input[1:])]
+            self._append(node, inputs, node.output[0])
             if node.input[0] in self.stored:
                 self.stored[node.output[0]] = self.stored[node.input[0]]
                 self.scales[node.output[0]] = self.scales[node.input[0]]
@@ -94,7 +109,7 @@ class _Writer:
         width, source = self.stored[name]
         wanted = self.widths[self.edges.role(node, name)]
         if wanted.bits >= width.bits:
-            return name
+            return self.names.get(name, name)
         narrow = f"{name}.narrow{wanted.bits}"
         if narrow not in self.stored:
             self._round(name, narrow, source, wanted)
@@ -147,17 +162,20 @@ class _Writer:
 
     def _round(self, source: str, name: str, edge: str, width: Width) -> None:
         """QuantizeLinear and DequantizeLinear from `source` to `name`, for what the float `edge` holds."""
-        scale, zero = self._quantization(edge, width)
+        self._rounding(source, name, *self._quantization(edge, width), width)
+        self.stored[name] = width, edge
+
+    def _rounding(self, source: str, name: str, scale: np.float32, zero: int, width: Width) -> None:
         self._put(f"{name}.scale", np.asarray(scale))
         self._put(f"{name}.zero", np.asarray(zero, width.dtype))
         parameters = [f"{name}.scale", f"{name}.zero"]
         self._node("QuantizeLinear", [source, *parameters], f"{name}.stored")
         self._node("DequantizeLinear", [f"{name}.stored", *parameters], name)
-        self.stored[name] = width, edge
         self.scales[name] = np.asarray(scale)
 
     def _quantization(self, edge: str, width: Width) -> tuple[np.float32, int]:
-        if self.edges.makers[edge].op_type == "Softmax" and not width.signed:
+        maker = self.edges.origin(edge)
+        if maker is not None and maker.op_type == "Softmax" and not width.signed:
             return np.float32(2.0**-width.bits), 0  # what the integer softmax makes
         return quantization(self.seen[edge], width)
 
@@ -175,7 +193,7 @@ class _Writer:
         del copied.input[:], copied.output[:], copied.metadata_props[:]
         copied.input.extend(inputs)
         copied.output.append(output)
-        copied.name = node.output[0]
+        copied.name = self.edges.name(node)
         self.nodes.append(copied)
 
     def _node(self, op_type: str, inputs: list[str], output: str, **attributes: Any) -> None:

@@ -243,12 +243,12 @@ def _reduce_mean(t: Tracer, node: Node) -> None:
 
 
 def _mean_of_tokens(t: Tracer, node: Node, x: Tensor) -> Pending:
-    """The mean of (N, tokens, channels) over the tokens, as the average of an image with a token a line."""
+    """The mean of (N, tokens, channels) over the tokens: the average of an image of one line, a token a pixel."""
     n, n_tokens, channels = x.shape
-    draft, first, second = t.draft, f"{node.name}.turned", f"{node.name}.lines"
+    draft, first, second = t.draft, f"{node.name}.turned", f"{node.name}.line"
     turned = draft.move(first, first, "transpose", x.name, None, {"order": (0, 2, 1)})
-    lines = draft.move(second, second, "reshape", turned, (n, channels, n_tokens, 1), {})
-    pending = pending_global(t, node, t.draft.tensors[lines])
+    line = draft.move(second, second, "reshape", turned, (n, channels, 1, n_tokens), {})
+    pending = pending_global(t, node, t.draft.tensors[line])
     shape = (n, 1, channels) if node.integer("keepdims", 1) else (n, channels)
     return then(pending, node, "reshape", {"shape": shape})
 

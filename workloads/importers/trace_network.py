@@ -8,6 +8,7 @@ from pathlib import Path
 from designs.errors import InputError
 from workloads.files import save_graph
 from workloads.importers.onnx import trace_onnx
+from workloads.layer import Layer
 from workloads.lower import lower
 
 
@@ -22,10 +23,12 @@ def trace(
         raise InputError(f"--samples {samples}: wanted samples beside a circuit only, got {file}; leave them out")
     graph = trace_onnx(file, bind)
     save_graph(graph, output)
-    layers = lower(graph)
+    jobs = lower(graph)
+    layers = [job for job in jobs if isinstance(job, Layer)]
     return {
         "n_ops": len(graph.ops),
         "n_layers": len(layers),
+        "n_vector_layers": len(jobs) - len(layers),
         "n_macs": sum(layer.n_macs * layer.repeat for layer in layers),
-        "n_weights": sum(layer.n_weights * layer.repeat for layer in layers),
+        "n_weights": sum(layer.n_weights * layer.repeat for layer in layers if not layer.weights_from),
     }

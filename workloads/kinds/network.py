@@ -38,7 +38,7 @@ _BUILDERS: dict[str, Callable[[], tuple[Layer, ...]]] = {
     "mobilenet_v1": mobilenet_v1,
     "vgg16": vgg16,
 }
-_GRAPHS = {"digits_cnn": DIGITS / "digits_cnn.npz", "digits_cnn_w4": DIGITS / "digits_cnn_w4.npz"}
+_GRAPHS = {name: DIGITS / f"{name}.npz" for name in ("digits_cnn", "digits_cnn_w4", "digits_transformer")}
 _GEMM = re.compile(r"gemm:([0-9]{1,6})x([0-9]{1,6})x([0-9]{1,6})")
 _MOST_GEMM_NUMBERS = 1 << 24  # weights; a larger product is timed as a shape, and fills no memory with numbers
 

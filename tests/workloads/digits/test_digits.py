@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from workloads.importers.onnx import trace_onnx
 from workloads.kinds.network import DIGITS
 from workloads.layer import Arithmetic
 from workloads.load import load_workload
-from workloads.lower import from_image, run_layers
+from workloads.lower import lowered, run_layers
 from workloads.reference import run_graph
 
 
@@ -28,6 +29,8 @@ from workloads.reference import run_graph
         ("digits_cnn", "multiplier_shift", 0.98),
         ("digits_cnn_w4", "float32", 0.97),
         ("digits_cnn_w4", "multiplier_shift", 0.97),
+        ("digits_transformer", "float32", 0.98),
+        ("digits_transformer", "multiplier_shift", 0.98),
     ],
 )
 def test_accuracy_on_the_test_images(name: str, rounding: str, at_least: float) -> None:
@@ -36,7 +39,7 @@ def test_accuracy_on_the_test_images(name: str, rounding: str, at_least: float) 
     assert graph_accuracy(DIGITS / f"{name}.onnx", images, labels, rounding) >= at_least
 
 
-@pytest.mark.parametrize("name", list(VARIANTS))
+@pytest.mark.parametrize("name", [*VARIANTS, "digits_transformer"])
 def test_the_graph_is_what_is_traced(name: str) -> None:
     traced = trace_onnx(DIGITS / f"{name}.onnx", bind={"batch": 1})
     assert graph_digest(traced) == graph_digest(load_graph(DIGITS / f"{name}.npz")) == load_workload(name).digest
@@ -53,18 +56,31 @@ def test_weights(name: str, bits: int, size: int) -> None:
     assert layers["conv3"].residual and layers["conv2"].stride_h == 2 and layers["pool"].kind == "max_pool"
 
 
-@pytest.mark.parametrize("name", list(VARIANTS))
+@pytest.mark.parametrize("name", [*VARIANTS, "digits_transformer"])
 def test_layers_equal_the_graph_on_images(name: str) -> None:
-    workload = load_workload(name)
-    assert workload.graph is not None
+    graph = load_workload(name).graph
+    program = lowered(graph)
     _, images, _, _ = digits_split()
     for image in images[:5]:
-        feeds = {workload.graph.inputs[0]: image[None]}
-        values = run_graph(workload.graph, feeds, "multiplier_shift")
-        layered, n_overflows = run_layers(workload.graph, workload.layers, feeds, Arithmetic())
+        feeds = {graph.inputs[0]: image[None]}
+        values = run_graph(graph, feeds, "multiplier_shift")
+        stored, n_overflows = run_layers(graph, program.jobs, feeds, Arithmetic())
         assert n_overflows == 0
-        for tensor, value in layered.items():
-            np.testing.assert_array_equal(from_image(value, values[tensor].shape), values[tensor], err_msg=tensor)
+        found = program.tensors(stored)
+        assert graph.outputs[0] in found and len(found) > len(graph.ops) / 2
+        for tensor, value in found.items():
+            np.testing.assert_array_equal(value, values[tensor], err_msg=tensor)
+
+
+def test_the_transformer_is_one() -> None:
+    """Two layers of two heads: their products of activations, a softmax and a GELU a layer, edges of 8 and 16 bits."""
+    graph = load_workload("digits_transformer").graph
+    kinds = Counter(op.kind for op in graph.ops)
+    assert (kinds["softmax"], kinds["gelu"], kinds["layer_norm"], kinds["average_pool"]) == (2, 2, 5, 1)
+    products = [op for op in graph.ops if op.kind == "matmul"]
+    assert sum(graph.by_name[op.inputs[1]].data is None for op in products) == 4 and len(products) == 18
+    assert {graph.by_name[op.output].bits for op in graph.ops} == {8, 16}
+    assert all(graph.by_name[op.inputs[0]].bits == 8 for op in products)
 
 
 def test_gradients_are_those_of_the_loss() -> None:
