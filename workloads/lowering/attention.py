@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from workloads.layer import Layer
 from workloads.lowering.array import emit, layer_numbers
 from workloads.lowering.draft import MOST_STORED_BITS, MOVES, Draft, box_of, refusal
 from workloads.lowering.vector import copy
-from workloads.lowering.view import Axis, Box, View, along, leading
+from workloads.lowering.view import Axis, Box, Kind, View, along
 from workloads.reference import product_scale
 from workloads.vector_layer import Role, VectorLayer, VectorNumbers
 
@@ -35,7 +36,7 @@ def product(draft: Draft, op: Op) -> None:
     n_rows, n_in, n_out = x.sizes[-2], x.sizes[-1], w.sizes[-1]
     if x.axes[-2:] != (along("token", n_rows), along("channel", n_in)):
         raise refusal(op, "a first operand of rows of tokens and columns of channels", f"{op.inputs[0]}, moved")
-    result = _result(draft, op, x, w)
+    result = _result(draft, op, x, w, operand.role)
     draft.views[op.output] = result
     bias = draft.tensor(op.inputs[2]) if len(op.inputs) == 3 else None
     scale = product_scale(*(draft.tensor(name) for name in (*op.inputs[:2], op.output)))
@@ -136,19 +137,37 @@ def _first_new(draft: Draft, stored: str, box: Box) -> int:
     return min(max(position - box.line % n_tokens, 0), box.n_tokens)
 
 
-def _result(draft: Draft, op: Op, x: View, w: View) -> View:
-    """Where the products go: images one after the other, or heads beside each other where they are merged later."""
+def _result(draft: Draft, op: Op, x: View, w: View, role: Role) -> View:
+    """Where the products go.
+
+    Heads lie beside each other where something reads rows across them later; else products of values lie as the
+    values do, and those of keys (scores) are images, so that a mask counts the tokens of each from 0.
+    """
     *lead, n_rows, n_out = draft.tensor(op.output).shape
     lines, pixels = box_of(op, x.at((0,) * len(lead))).lines, x.shape[3]
-    rows = (along("token", n_rows), along("channel", n_out))
-    apart = View(op.output, (prod(lead), n_out, lines, pixels), (*leading("image", lead), *rows))
-    if not lead or not _parts_meet(draft, op.output, apart):
+    every: list[Kind] = ["image"] * len(lead)
+    apart = _laid_out(op.output, lead, every, (n_rows, n_out), (lines, pixels))
+    if lead and _parts_meet(draft, op.output, apart):
+        outer: Kind = "image" if w.shape[0] > 1 else "token"
+        return _laid_out(op.output, lead, [outer] * (len(lead) - 1) + ["channel"], (n_rows, n_out), (lines, pixels))
+    if role == "keys":
         return apart
-    batch, heads = prod(lead[:-1]), along("channel", lead[-1], n_out)
-    if w.shape[0] > 1:  # sequences that were images stay images
-        return View(op.output, (batch, lead[-1] * n_out, lines, pixels), (*leading("image", lead[:-1]), heads, *rows))
-    axes = (*leading("token", lead[:-1], lines * pixels), heads, *rows)
-    return View(op.output, (1, lead[-1] * n_out, batch * lines, pixels), axes)
+    kinds: list[Kind] = [axis[0].kind if axis else "image" for axis in w.axes[:-2]]
+    return _laid_out(op.output, lead, kinds, (n_rows, n_out), (lines, pixels))
+
+
+def _laid_out(
+    stored: str, lead: Sequence[int], kinds: Sequence[Kind], rows: tuple[int, int], lines: tuple[int, int]
+) -> View:
+    """Matrices of (tokens, channels), each of `lines` (lines, pixels), whose leading axes step along `kinds`."""
+    (n_rows, n_out), (n_lines, pixels) = rows, lines
+    stride = {"image": 1, "channel": n_out, "token": n_lines * pixels}
+    axes: list[Axis] = []
+    for size, kind in list(zip(lead, kinds, strict=True))[::-1]:
+        axes.insert(0, along(kind, size, stride[kind]))
+        stride[kind] *= size
+    shape = (stride["image"], stride["channel"], stride["token"] // pixels, pixels)
+    return View(stored, shape, (*axes, along("token", n_rows), along("channel", n_out)))
 
 
 def _parts_meet(draft: Draft, name: str, view: View) -> bool:

@@ -42,10 +42,17 @@ def softmax(draft: Draft, op: Op) -> None:
     if (op.low, op.high) != (out.low, out.high):
         raise refusal(op, f"no bounds but those of {out.bits} bits", f"{op.low} to {op.high}")
     view = draft.view(op, op.inputs[0])
-    if op.attrs["causal"] and view.axes[-2] != along("token", view.sizes[-2]):
-        raise refusal(op, "causal rows that are the tokens of a matrix", f"{list(view.sizes)}, moved")
+    if op.attrs["causal"] and not _counts_tokens(op, view):
+        wanted = "causal rows that are the tokens of a matrix, each matrix an image of its own"
+        raise refusal(op, wanted, f"{list(view.sizes)} of {view.stored}; let a product of two activations make them")
     causal = bool(op.attrs["causal"])
     _emit_rows(draft, op, "softmax", causal=causal, causal_offset=op.attrs["offset"] if causal else 0)
+
+
+def _counts_tokens(op: Op, view: View) -> bool:
+    """Whether row i of each matrix is token i of an image: a mask counts tokens from the first line of an image."""
+    n_rows = view.sizes[-2]
+    return view.axes[-2] == along("token", n_rows) and box_of(op, view).n_tokens == n_rows
 
 
 def normalization(draft: Draft, op: Op) -> None:

@@ -29,7 +29,10 @@ Axis = tuple[Atom, ...]  # outer to inner; an axis of size 1 has none
 
 @dataclass(frozen=True)
 class Box:
-    """A range of images, of channels and of tokens of a stored tensor, whose tokens begin with a line."""
+    """A range of images, of channels and of tokens of a stored tensor, whose tokens begin with a line.
+
+    Every line of it holds tokens of the view, and may hold others: what works on tokens one by one works on those too.
+    """
 
     image: int
     n_images: int
@@ -37,7 +40,7 @@ class Box:
     channels: int
     line: int
     lines: int
-    n_tokens: int  # the last line may hold others beside them
+    n_tokens: int  # from the first to the last of the view
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class View:
         return View(stored, shape, (*self.axes[:-1], along("channel", shape[1])))
 
     def box(self) -> Box | None:
-        """The box that the elements fill, in whatever order; None where they fill none."""
+        """The box whose images, channels and lines the elements take, in any order; None where they leave some out."""
         counts = {kind: self._run(kind) for kind in KINDS}
         pixels = self.shape[3]
         image, channel, token = self.start
@@ -163,7 +166,7 @@ class View:
         return replace(self, start=(start["image"], start["channel"], start["token"]))
 
     def _run(self, kind: Kind) -> int:
-        """How many images, channels or tokens follow each other; 0 where there are gaps.
+        """From the first image, channel or token to the last; 0 where there are gaps.
 
         The rest of a line is no gap: matrices that lie one after the other each begin with a line.
         """

@@ -72,6 +72,16 @@ def test_layers_equal_the_interpreter(
     compare(graph, ids_of(graph, seed), choice, bits)
 
 
+@pytest.mark.parametrize("tokens", [1, 5, 18])
+@pytest.mark.parametrize("n_heads", [1, 2])
+def test_sequences_of_a_batch(tokens: int, n_heads: int) -> None:
+    graph = encoder(0, tokens=tokens, n_heads=n_heads, head=4, batch=2, causal=True)
+    compare(graph, ids_of(graph, 0), I_BERT)
+    jobs = {job.name: job for job in lower(graph)}
+    assert jobs["up_op"].n_images == 1  # one product for the tokens of both
+    assert jobs["shares_op"].n_images == 2 * n_heads
+
+
 @pytest.mark.parametrize("choice", CHOICES)
 def test_every_choice_of_functions(choice: FunctionChoice) -> None:
     graph = encoder(3, tokens=18, causal=True)
@@ -235,3 +245,17 @@ def test_refusals_name_the_op_and_what_would_do() -> None:
     net.linear("active", "y", 5, WIDE)
     with pytest.raises(InputError, match=r"op y_op \(matmul\): wanted rows whose last axis lies in the channels"):
         lower(net.graph(("x",), ("y",)))
+    net = Net(0)
+    net.edge("x", (2, 3, 3), **NARROW)
+    net.op("softmax", ("x",), "y", FRACTION, causal=1, offset=0)
+    with pytest.raises(InputError, match=r"op y_op \(softmax\): wanted causal rows .* each matrix an image of its own"):
+        lower(net.graph(("x",), ("y",)))
+
+
+def test_causal_rows_of_one_sequence_and_open_rows_of_several() -> None:
+    for batch, causal in ((1, 1), (2, 0)):
+        net = Net(0)
+        net.edge("x", (batch, 3, 3), **NARROW)
+        net.op("softmax", ("x",), "y", FRACTION, causal=causal, offset=0)
+        graph = net.graph(("x",), ("y",))
+        compare(graph, random_feeds(graph, 0), I_BERT)
