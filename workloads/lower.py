@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from designs.errors import InputError
 from workloads.ir import Graph, Op, Tensor
-from workloads.layer import Arithmetic, Layer, Place
+from workloads.layer import Arithmetic, Layer
 from workloads.lowering import array, attention, vector
 from workloads.lowering.draft import MOST_STORED_BITS, Draft, refusal
 from workloads.lowering.view import View
-from workloads.reference import run_layer
-from workloads.reference_vector_layer import run_vector_layer
-from workloads.vector_layer import Job, VectorArithmetic, VectorLayer
+from workloads.run_jobs import run_jobs
+from workloads.vector_layer import Job, VectorArithmetic
 
 _ARRAY: dict[str, Callable[[Draft, Op], None]] = {
     "conv": array.conv,
@@ -100,22 +99,9 @@ def run_layers(
 
     `lowered(graph).tensors` reads the tensors of the graph out of the stored ones.
     """
-    images = lowered(graph).images(feeds)
-    weights: dict[str, np.ndarray] = {}
-    n_overflows = 0
-    for layer in layers:
-        x = _part(layer, images[layer.inputs[0]])
-        second = images[layer.inputs[1]] if len(layer.inputs) > 1 else None
-        if isinstance(layer, Layer):
-            y, n = run_layer(_with_weights(layer, weights), x, second, arithmetic)
-            n_overflows += n
-        else:
-            y = run_vector_layer(layer, x, second, vector_arithmetic)
-        if isinstance(layer, VectorLayer) and layer.kind == "to_weights":
-            weights[layer.output] = y
-        else:
-            images[layer.output] = _placed(layer.out_place, y, images.get(layer.output))
-    return images, n_overflows
+    of_array, of_vector = arithmetic or Arithmetic(), vector_arithmetic or VectorArithmetic()
+    arithmetics = [of_array if isinstance(layer, Layer) else of_vector for layer in layers]
+    return run_jobs(layers, arithmetics, lowered(graph).images(feeds))
 
 
 def from_image(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -127,36 +113,6 @@ def from_image(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         return image.reshape(shape)
     n_rows = int(np.prod(shape[:-1]))
     return image.transpose(0, 2, 3, 1).reshape(-1, shape[-1])[:n_rows].reshape(shape)
-
-
-def _part(layer: Job, image: np.ndarray) -> np.ndarray:
-    """What the layer reads of its first stored tensor."""
-    place = layer.in_place
-    if place is None:
-        return image
-    channels = layer.in_channels if isinstance(layer, Layer) else layer.channels
-    return image[_slices(place, (layer.n_images, channels, layer.in_h))]
-
-
-def _placed(place: Place | None, y: np.ndarray, stored: np.ndarray | None) -> np.ndarray:
-    """The stored tensor with the result at its place; what no job has written is 0."""
-    if place is None:
-        return y
-    if stored is None:
-        stored = np.zeros((place.n_images, place.channels, place.lines or y.shape[2], y.shape[3]), np.int64)
-    stored[_slices(place, y.shape)] = y
-    return stored
-
-
-def _slices(place: Place, sizes: Sequence[int]) -> tuple[slice, ...]:
-    starts = place.image, place.channel, place.line
-    return tuple(slice(start, start + size) for start, size in zip(starts, sizes, strict=False))
-
-
-def _with_weights(layer: Layer, weights: Mapping[str, np.ndarray]) -> Layer:
-    if not layer.weights_from or layer.numbers is None:
-        return layer
-    return replace(layer, numbers=replace(layer.numbers, weights=weights[layer.weights_from]))
 
 
 def _fed(tensor: Tensor, feeds: Mapping[str, np.ndarray]) -> np.ndarray:
