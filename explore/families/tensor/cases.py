@@ -13,6 +13,13 @@ import numpy as np
 from designs.errors import InputError
 from designs.families.tensor import Design
 from designs.space import Point
+from explore.families.tensor.vector_cases import (
+    VectorCase,
+    compare_vector,
+    draw_vector_cases,
+    vector_case_image,
+    vector_program,
+)
 from explore.verify import CaseResult, Difference
 from hw.bench.simulator import SimulatorName
 from hw.bench.tensor import ProgramRun, run_programs, tensor_verilog
@@ -22,7 +29,9 @@ from workloads.layer import Layer
 from workloads.load import load_workload
 from workloads.mapping.memory import dram_image, read_output
 from workloads.mapping.numbers import arithmetic, bind_numbers
+from workloads.mapping.program import Program
 from workloads.mapping.tensor import Tiling, build_program, fits, geometry, steps
+from workloads.mapping.vector_program import VectorProgram
 from workloads.random_layers import random_layer
 from workloads.reference import run_layer
 
@@ -46,11 +55,17 @@ def verify_point(
     design: Design, *, point: Point, index: int, seed: int, simulator: SimulatorName | None, waves_dir: Path | None
 ) -> list[CaseResult]:
     """Run the cases of one point on the RTL, in one simulation, and compare each with simulator and interpreter."""
-    cases = draw_cases(design, np.random.default_rng([seed, index]))
+    rng = np.random.default_rng([seed, index])
+    cases: list[Case | VectorCase] = [*draw_cases(design, rng), *draw_vector_cases(design, rng)]
     verilog = tensor_verilog(design)
     with tempfile.TemporaryDirectory(prefix="lockstep-verify-") as folder:
         runs = run_cases(design, cases, work_dir=Path(folder), simulator=simulator, verilog=verilog)
-    results = [compare(design, case, run, index=index, point=point) for case, run in zip(cases, runs, strict=True)]
+    results = [
+        compare_vector(design, case, run, index=index, point=point)
+        if isinstance(case, VectorCase)
+        else compare(design, case, run, index=index, point=point)
+        for case, run in zip(cases, runs, strict=True)
+    ]
     if waves_dir is None or not any(result.differences for result in results):
         return results
     waves = waves_dir / f"point{index}"
@@ -60,7 +75,7 @@ def verify_point(
 
 def run_cases(
     design: Design,
-    cases: Sequence[Case],
+    cases: Sequence[Case | VectorCase],
     *,
     work_dir: Path,
     simulator: SimulatorName | None = None,
@@ -68,14 +83,19 @@ def run_cases(
     waves: bool = False,
 ) -> list[ProgramRun]:
     """Run the cases one after the other on one machine, each from a DRAM of its own."""
-    programs = [build_program(design, case.layer, case.tiling) for case in cases]
-    images = [
-        dram_image(design, case.layer, case.tiling, program, case.x, case.residual)
-        for case, program in zip(cases, programs, strict=True)
-    ]
+    programs, images = zip(*(_job(design, case) for case in cases), strict=True)
     return run_programs(
         design, programs, images, work_dir=work_dir, simulator=simulator, verilog=verilog, trace=True, waves=waves
     )
+
+
+def _job(design: Design, case: Case | VectorCase) -> tuple[Program | VectorProgram, np.ndarray]:
+    """The program of a case, and its DRAM."""
+    if isinstance(case, VectorCase):
+        steps_of_vector = vector_program(design, case)
+        return steps_of_vector, vector_case_image(design, case, steps_of_vector)
+    program = build_program(design, case.layer, case.tiling)
+    return program, dram_image(design, case.layer, case.tiling, program, case.x, case.residual)
 
 
 def draw_cases(design: Design, rng: np.random.Generator) -> list[Case]:
@@ -100,10 +120,9 @@ def compare(design: Design, case: Case, run: ProgramRun, *, index: int, point: P
         differences.append(_cycle_difference(design, case, run, simulated.cycles))
     activity = {**simulated.activity, "overflows": n_overflows}
     for name in sorted(set(activity) | set(run.activity)):
-        if activity.get(name) != run.activity.get(name):
-            differences.append(
-                Difference(what=name, expected=str(activity.get(name)), rtl=str(run.activity.get(name)), where="layer")
-            )
+        wanted, counted = activity.get(name, 0), run.activity.get(name, 0)
+        if wanted != counted:
+            differences.append(Difference(what=name, expected=wanted, rtl=counted, where="layer"))
     return CaseResult(
         point=index,
         design=point,
@@ -204,7 +223,7 @@ def _small_enough(design: Design, layer: Layer, tiling: Tiling) -> bool:
 def _network_layers(name: str) -> tuple[Layer, ...]:
     network = load_workload(name)
     assert isinstance(network, Network)
-    return network.layers
+    return tuple(layer for layer in network.layers if isinstance(layer, Layer))
 
 
 def _network_case(design: Design, rng: np.random.Generator) -> Case | None:
