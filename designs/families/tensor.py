@@ -172,6 +172,11 @@ class Design:
         return self.act_lanes * self.stored_bits(bits)
 
     @property
+    def out_word_bits(self) -> int:
+        """Bits of one word of the output buffer, which holds narrow and wide edges."""
+        return self.act_lanes * self.edge_bits
+
+    @property
     def vector_word_bits(self) -> int:
         """Bits of a word of the sources of the vector unit."""
         return self.array_rows * self.edge_bits

@@ -47,7 +47,7 @@ class ComputeEngine(wiring.Component):
                 "weight_read": Out(read_signature(n_words=design.weight_words, word_bits=design.weight_word_bits)),
                 "acc_read": Out(read_signature(**acc_port)),
                 "acc_write": Out(write_signature(**acc_port)),
-                "pool_write": Out(write_signature(n_words=design.out_words, word_bits=design.act_word_bits)),
+                "pool_write": Out(write_signature(n_words=design.out_words, word_bits=design.out_word_bits)),
                 "step": Out(1),
                 "overflow": Out(range(n_pes + cols + 1)),
             }

@@ -42,8 +42,8 @@ class Core(wiring.Component):
             ("act_read", design.act_words, design.act_word_bits),
             ("weight_read", design.weight_words, design.weight_word_bits),
             ("param_read", design.param_words, design.param_word_bits),
-            ("residual_read", design.out_words, design.act_word_bits),
-            ("out_write", design.out_words, design.act_word_bits),
+            ("residual_read", design.out_words, design.out_word_bits),
+            ("out_write", design.out_words, design.out_word_bits),
         ):
             ports |= {f"{name}_en": Out(1), f"{name}_buf": Out(1), f"{name}_addr": Out(range(n_words))}
             ports[f"{name}_data"] = Out(bits) if name == "out_write" else In(bits)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import exact_log2
@@ -88,7 +88,7 @@ class DataEngine(wiring.Component):
 
     def __init__(self, design: Design) -> None:
         self._design = design
-        out_ports = {"n_words": design.out_words, "word_bits": design.act_word_bits}
+        out_ports = {"n_words": design.out_words, "word_bits": design.out_word_bits}
         super().__init__(
             {
                 "config": In(config_layout(design)),
@@ -126,7 +126,9 @@ class DataEngine(wiring.Component):
 
     def _loads(self, m: Module, loading: Signal) -> None:
         design, tile = self._design, self.tile.payload
-        word_bits = (design.act_word_bits, design.weight_word_bits, design.param_word_bits)
+        word_bits: tuple[int, ...] = (design.act_word_bits, design.weight_word_bits, design.param_word_bits)
+        if design.wide_bits:
+            word_bits += (design.out_word_bits,)
         m.submodules.walker = walker = LineWalker(design)
         m.submodules.unpack = gearbox = ReadGearbox(
             beat_bytes=design.dram_bytes_per_cycle,
@@ -137,40 +139,62 @@ class DataEngine(wiring.Component):
         word = Signal(words_bits(design))
         section = walker.section
         here = Signal()
+        size: Value = Cat(section.weights, section.params)
+        if design.wide_bits:
+            size |= (section.residual & self.config.out_wide).replicate(2)  # the fourth size
         m.d.comb += [
             here.eq(loading & self.tile.valid),
             walker.config.eq(self.config),
             walker.tile.eq(tile),
             walker.advance.eq(gearbox.line_done),
             gearbox.active.eq(here & walker.has_line),
-            gearbox.size.eq(Cat(section.weights, section.params)),
+            gearbox.size.eq(size),
             gearbox.n_words.eq(walker.n_words),
             gearbox.n_beats.eq(walker.n_beats),
             self.loaded.eq(here & (~walker.has_line | (gearbox.line_done & walker.tile_last))),
             self.tile.take.eq(self.loaded),
         ]
-        for chosen, port, buffer in (
-            (section.act, self.act, tile.act_buf),
-            (section.weights, self.weights, tile.weight_buf),
-            (section.params, self.params, tile.param_buf),
-            (section.residual, self.residual, tile.out_buf),
+        for chosen, port, buffer, loaded in (
+            (section.act, self.act, tile.act_buf, gearbox.word),
+            (section.weights, self.weights, tile.weight_buf, gearbox.word),
+            (section.params, self.params, tile.param_buf, gearbox.word),
+            (section.residual, self.residual, tile.out_buf, self._widened(gearbox.word)),
         ):
             m.d.comb += [
                 port.en.eq(gearbox.word_valid & chosen),
                 port.buf.eq(buffer),
                 port.addr.eq(word),
-                port.data.eq(gearbox.word),
+                port.data.eq(loaded),
             ]
         with m.If(gearbox.line_done & walker.last):
             m.d.sync += word.eq(0)
         with m.Elif(gearbox.word_valid):
             m.d.sync += word.eq(word + 1)
 
+    def _widened(self, word: Value) -> Value:
+        """A residual in the lanes of the output buffer, a narrow one's values with their sign."""
+        design, config = self._design, self.config
+        if not design.wide_bits:
+            return word
+        lanes = [word.word_select(i, design.act_bits) for i in range(design.act_lanes)]
+        sign_bits = design.edge_bits - design.act_bits
+        narrow = Cat(Cat(lane, (lane[-1] & config.residual_signed).replicate(sign_bits)) for lane in lanes)
+        return Mux(config.out_wide, word, narrow)
+
+    def _narrowed(self, word: Value) -> Value:
+        """A word of the output buffer as it is stored: the low bits of each lane where the layer is narrow."""
+        design, config = self._design, self.config
+        if not design.wide_bits:
+            return word
+        lanes = [word.word_select(i, design.edge_bits) for i in range(design.act_lanes)]
+        return Mux(config.out_wide, word, Cat(lane[: design.act_bits] for lane in lanes))
+
     def _stores(self, m: Module, store_ready: Signal, storing: Signal) -> None:
         design, output, config = self._design, self.output.payload, self.config
+        narrow = bytes_of(design.act_word_bits)
         m.submodules.pack = gearbox = WriteGearbox(
             beat_bytes=design.dram_bytes_per_cycle,
-            word_bytes=bytes_of(design.act_word_bits),
+            word_bytes=(narrow, bytes_of(design.out_word_bits)) if design.wide_bits else narrow,
             n_words_bits=LINE_WORDS_BITS,
         )
         m.submodules.counter = counter = LineCounter()
@@ -179,11 +203,13 @@ class DataEngine(wiring.Component):
         offset = Signal.like(config.out_block_bytes)  # bytes of the line already written
         beat_bytes = Const(design.dram_bytes_per_cycle)
         beat_moves = Signal()
+        if design.wide_bits:
+            m.d.comb += gearbox.size.eq(config.out_wide)
         m.d.comb += [
             gearbox.active.eq(storing),
             gearbox.n_words.eq(config.out_w),
             gearbox.n_beats.eq(config.out_line_beats),
-            gearbox.word.eq(self.out.data),
+            gearbox.word.eq(self._narrowed(self.out.data)),
             gearbox.beats.ready.eq(self.write.ready),
             self.write.valid.eq(gearbox.beats.valid),
             self.write.payload.address.eq(line.address + offset),

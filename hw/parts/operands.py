@@ -15,7 +15,7 @@ def stored_value(field: Value, is_signed: Value) -> Value:
 def activations(design: Design, word: Value, *, inside: Value, is_signed: Value, zero: Value) -> list[Value]:
     """Operands of an activation word: the zero point subtracted; all zero where the tap is not `inside`."""
     bits = design.act_bits
-    lanes = [stored_value(word.word_select(i, bits), is_signed) - zero for i in range(design.array_rows)]
+    lanes = [stored_value(word.word_select(i, bits), is_signed) - zero for i in range(design.act_lanes)]
     return [Mux(inside, lane[: bits + 1].as_signed(), 0) for lane in lanes]
 
 

@@ -28,7 +28,7 @@ class OutputPath(wiring.Component):
 
     def __init__(self, design: Design) -> None:
         self._design = design
-        out_port = {"n_words": design.out_words, "word_bits": design.act_word_bits}
+        out_port = {"n_words": design.out_words, "word_bits": design.out_word_bits}
         super().__init__(
             {
                 "config": In(config_layout(design)),
@@ -69,7 +69,7 @@ class OutputPath(wiring.Component):
         if transposed:
             values, stored = self._transpose(m, steps[4], values), self.residual_read.data
         else:
-            stored = self._slice(self.residual_read.data, steps[4]["index"], design.array_rows // len(values))
+            stored = self._slice(self.residual_read.data, steps[4]["index"], design.act_lanes // len(values))
         self._finish(m, steps, values, stored)
         return m
 
@@ -123,7 +123,7 @@ class OutputPath(wiring.Component):
     def _transpose(self, m: Module, step: dict[str, Value], values: list[Value]) -> list[Value]:
         design = self._design
         m.submodules.transposer = registers = TransposingRegisters(
-            shape=signed(design.act_bits + 2), n_words=design.array_cols, n_lanes=design.array_rows, width=len(values)
+            shape=signed(design.edge_bits + 2), n_words=design.array_cols, n_lanes=design.array_rows, width=len(values)
         )
         m.d.comb += [
             registers.write.eq(step["post"]),
@@ -147,12 +147,12 @@ class OutputPath(wiring.Component):
             m.d.comb += [
                 lane.config.eq(self.config),
                 lane.y.eq(value),
-                lane.r.eq(stored.word_select(i, design.act_bits)),
+                lane.r.eq(stored.word_select(i, design.edge_bits)),
                 lane.keep.eq(i < steps[4]["n_keep"]),
             ]
             outs.append(lane.out)
         # The slices of a word come one a cycle: those before the last are as many cycles old.
-        slices = delayed(m, Cat(*outs), design.array_rows // len(outs) - 1, name="slice", reset_less=True)
+        slices = delayed(m, Cat(*outs), design.act_lanes // len(outs) - 1, name="slice", reset_less=True)
         m.d.comb += [
             self.write.en.eq(steps[6]["write"]),
             self.write.buf.eq(steps[6]["out_buf"]),

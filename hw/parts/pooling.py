@@ -1,4 +1,4 @@
-"""Max pooling: running maxima of R lanes."""
+"""Max pooling: running maxima of the lanes of an activation word."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class MaxPool(wiring.Component):
 
     `step` marks an issue cycle in x: its word, if the tap is `inside`, is at `word` in x + 1; that of the window's
     `last` tap is in the maximum that is written in x + 2. `end` (last cycle of the tile) in x is `completed` in x + 2.
+    Lanes of the output buffer have `edge_bits`; what they hold above act_bits has no meaning.
     Initiation interval 1. No backpressure.
     """
 
@@ -30,7 +31,7 @@ class MaxPool(wiring.Component):
                 "end": In(1),
                 "buf": In(1),
                 "word": In(design.act_word_bits),
-                "write": Out(write_signature(n_words=design.out_words, word_bits=design.act_word_bits)),
+                "write": Out(write_signature(n_words=design.out_words, word_bits=design.out_word_bits)),
                 "completed": Out(1),
             }
         )
@@ -46,14 +47,14 @@ class MaxPool(wiring.Component):
             self.completed.eq(step & end),
             self.write.buf.eq(buf),
         ]
-        for lane in range(self._design.array_rows):
+        for lane in range(self._design.act_lanes):
             # With its sign bit turned a signed field compares as an unsigned one; the smallest is then 0.
             best = Signal(bits, name=f"best_{lane}", reset_less=True)
             flip = self.is_signed << (bits - 1)
             candidate = Mux(inside, self.word.word_select(lane, bits) ^ flip, 0)
             with m.If(step & (first | (candidate > best))):
                 m.d.sync += best.eq(candidate)
-            m.d.comb += self.write.data.word_select(lane, bits).eq(best ^ flip)
+            m.d.comb += self.write.data.word_select(lane, self._design.edge_bits).eq(best ^ flip)
         with m.If(self.completed):
             m.d.sync += self.write.addr.eq(0)
         with m.Elif(self.write.en):

@@ -39,7 +39,7 @@ class RequantizeLane(wiring.Component):
                 "bias": In(signed(BIAS_BITS)),
                 "multiplier": In(design.requant_multiplier_bits),
                 "shift": In(SHIFT_BITS),
-                "y": Out(signed(design.act_bits + 2)),
+                "y": Out(signed(design.edge_bits + 2)),
             }
         )
 
@@ -59,7 +59,7 @@ class RequantizeLane(wiring.Component):
             wide.eq(scaled),
             # Two bits more than any bound, so that what is cut off is beyond the bound with the zero point added, too.
             self.y.eq(
-                clip(rounded(wide, shift, bits=design.act_bits + 4) + config.out_zero, config.out_low, config.out_high)
+                clip(rounded(wide, shift, bits=design.edge_bits + 4) + config.out_zero, config.out_low, config.out_high)
             ),
         ]
         return m
@@ -76,10 +76,10 @@ class ResidualLane(wiring.Component):
         super().__init__(
             {
                 "config": In(config_layout(design)),
-                "y": In(signed(design.act_bits + 2)),
-                "r": In(design.act_bits),
+                "y": In(signed(design.edge_bits + 2)),
+                "r": In(design.edge_bits),
                 "keep": In(1),
-                "out": Out(design.act_bits),
+                "out": Out(design.edge_bits),
             }
         )
 
@@ -91,7 +91,7 @@ class ResidualLane(wiring.Component):
         first, second = Signal(own.shape(), reset_less=True), Signal(other.shape(), reset_less=True)
         keep = Signal()
         m.d.sync += [first.eq(Mux(config.residual, own, self.y)), second.eq(other), keep.eq(self.keep)]
-        total = rounded(first + second, config.residual_shift, bits=self._design.act_bits + 4) + config.sum_zero
+        total = rounded(first + second, config.residual_shift, bits=self._design.edge_bits + 4) + config.sum_zero
         m.d.sync += self.out.eq(Mux(config.residual, config.sum_zero, config.out_zero))
         with m.If(keep):
             m.d.sync += self.out.eq(Mux(config.residual, clip(total, config.sum_low, config.sum_high), first))

@@ -69,6 +69,7 @@ def output_layout() -> data.StructLayout:
 def config_layout(design: Design) -> data.StructLayout:
     """The registers of a layer; the host holds them while the machine is busy."""
     value = signed(design.act_bits + 2)  # any stored activation, signed or not, and any bound on it
+    edge = signed(design.edge_bits + 2)  # the same of an output or residual, which may be wide
     multiplier = unsigned(design.requant_multiplier_bits)
     return data.StructLayout(
         {
@@ -88,17 +89,18 @@ def config_layout(design: Design) -> data.StructLayout:
             "in_zero": value,
             "multiplier": multiplier,
             "shift": unsigned(6),
-            "out_zero": value,
-            "out_low": value,
-            "out_high": value,
+            "out_zero": edge,
+            "out_low": edge,
+            "out_high": edge,
             "residual": unsigned(1),
             "residual_signed": unsigned(1),
-            "residual_zero": value,
+            "residual_zero": edge,
             "residual_m1": multiplier,
             "residual_m2": multiplier,
             "residual_shift": unsigned(6),
-            "sum_zero": value,
-            "sum_low": value,
-            "sum_high": value,
+            "sum_zero": edge,
+            "sum_low": edge,
+            "sum_high": edge,
+            **({"out_wide": unsigned(1)} if design.wide_bits else {}),
         }
     )
