@@ -259,3 +259,34 @@ def test_causal_rows_of_one_sequence_and_open_rows_of_several() -> None:
         net.op("softmax", ("x",), "y", FRACTION, causal=causal, offset=0)
         graph = net.graph(("x",), ("y",))
         compare(graph, random_feeds(graph, 0), I_BERT)
+
+
+def test_keys_and_values_that_stay_are_made_into_weights_once() -> None:
+    net = Net(4)
+    net.edge("x", (1, 1, 8), **NARROW)
+    for name in ("keys", "values"):
+        net.edge(name, (1, 5, 8), **SYMMETRIC)
+    net.linear("x", "q", 8, SYMMETRIC)
+    k, v = net.heads("keys", 2, (0, 2, 3, 1)), net.heads("values", 2, (0, 2, 1, 3))
+    net.attention(net.heads("q", 2, (0, 2, 1, 3)), k, v)
+    states = (("keys", "keys"), ("values", "values"))
+    graph = net.graph(("x", "keys", "values"), ("merged",), states)
+    compare(graph, random_feeds(graph, 4), I_BERT)
+    made = [job for job in lower(graph) if isinstance(job, VectorLayer) and job.kind == "to_weights"]
+    assert len(made) == 4
+    assert {(job.cached, job.first_token, job.n_tokens) for job in made} == {(True, 5, 5)}  # nothing new: no steps
+
+
+def test_channels_of_several_images_are_worked_on_image_by_image() -> None:
+    net = Net(5)
+    net.edge("x", (2, 3, 4, 4), **NARROW)
+    kernel = net.constant("w", (8, 3, 1, 1), 1 / 250)
+    net.op("conv", ("x", kernel), "y", NARROW, strides=(1, 1), pads=(0, 0, 0, 0), groups=1)
+    net.op("slice", ("y",), "half", axis=1, start=4, stop=8)
+    net.op("gelu", ("half",), "z", NARROW)
+    graph = net.graph(("x",), ("z",))
+    compare(graph, random_feeds(graph, 5), I_BERT)
+    _, first, second = lower(graph)
+    assert (first.in_place, first.out_place) == (Place(n_images=2, channels=8, channel=4), Place(n_images=2, channels=4))
+    assert second.in_place == Place(n_images=2, channels=8, image=1, channel=4)
+    assert second.out_place == Place(n_images=2, channels=4, image=1)
