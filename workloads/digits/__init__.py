@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 
-from workloads.layer import Layer
-from workloads.vector_layer import Job, VectorLayer
+from workloads.ir import Graph
 
 
 @cache
@@ -29,19 +27,12 @@ def digits_split(split: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
     return tuple(train_test_split(images, digits.target, random_state=split, test_size=0.25, stratify=digits.target))
 
 
-def labelled_images(layers: Sequence[Job]) -> tuple[np.ndarray, np.ndarray] | None:
-    """(images (n, 1, 8, 8), labels) of the test set where `layers` read digits and give ten outputs, else None.
-
-    None too where images cannot be run side by side: where attention makes weights out of each of them.
-    """
-    first, last = layers[0], layers[-1]
-    if not (isinstance(first, Layer) and isinstance(last, Layer)):
+def labelled_images(graph: Graph | None) -> tuple[np.ndarray, np.ndarray] | None:
+    """(images (n, 1, 8, 8), labels) of the test set where the graph reads a digit and gives ten numbers, else None."""
+    if graph is None or len(graph.inputs) != 1 or len(graph.outputs) != 1:
         return None
-    if any(isinstance(layer, VectorLayer) and layer.kind == "to_weights" for layer in layers):
-        return None
-    reads_digits = (first.n_images, first.in_channels, first.in_h, first.in_w) == (1, 1, 8, 8)
-    answers = last.out_channels * last.out_h * last.out_w
-    if not reads_digits or answers != 10 or first.numbers is None or first.numbers.in_high < 16:
+    image, answers = graph.by_name[graph.inputs[0]], graph.by_name[graph.outputs[0]]
+    if image.shape != (1, 1, 8, 8) or image.high < 16 or int(np.prod(answers.shape)) != 10:
         return None
     _, images, _, labels = digits_split()
     return images, labels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,28 +15,39 @@ from designs.families.tensor import Design
 from explore.verify import Difference, NetworkResult
 from hw.bench.simulator import SimulatorName
 from hw.bench.tensor import ProgramRun, run_programs, tensor_verilog
-from sim.families.tensor import simulate
+from sim.families.tensor import arithmetics, simulate
+from sim.run import LayerRun
 from workloads.digits import labelled_images
+from workloads.ir import Graph
 from workloads.kinds.network import Network
-from workloads.layer import Layer
-from workloads.mapping.memory import read_output
+from workloads.layer import Arithmetic, Layer
+from workloads.lower import lowered
+from workloads.mapping.memory import unpack_activations
 from workloads.mapping.network import NetworkProgram, build_network, network_image
-from workloads.mapping.numbers import arithmetic, bind_numbers
-from workloads.mapping.program import Program
+from workloads.mapping.numbers import bind_numbers
 from workloads.mapping.tensor import Tiling
-from workloads.reference import run_layer
+from workloads.mapping.vector_numbers import bind_vector_numbers
+from workloads.run_jobs import run_jobs
+from workloads.vector_layer import Job, VectorArithmetic, VectorLayer
 
 Engine = SimulatorName | Literal["cxxrtl"] | None
-_BATCH = 50  # images of one bench run: their DRAM images are on disk at a time
+_BATCH = 250  # layers of one bench run, about: each leaves a copy of its DRAM
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Job:
+class _Plan:
     design: Design
-    layers: tuple[Layer, ...]
-    tilings: tuple[Tiling, ...]
+    layers: tuple[Job, ...]
+    tilings: tuple[Tiling | None, ...]
     network: NetworkProgram
-    simulated: tuple[int, ...]  # cycles of each layer
+    arithmetics: tuple[Arithmetic | VectorArithmetic, ...]
+    simulated: tuple[LayerRun, ...]
+
+    @property
+    def stored(self) -> dict[int, str]:
+        """Tensors by the layer that writes them last."""
+        last = {layer.output: index for index, layer in enumerate(self.layers) if not _makes_weights(layer)}
+        return {index: name for name, index in last.items()}
 
 
 def verify_network(
@@ -47,114 +58,152 @@ def verify_network(
     simulator: Engine = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> NetworkResult:
-    """Run `workload` on the RTL for `n_images` images and compare every layer with interpreter and simulator.
+    """Run `workload` on the RTL for `n_images` inputs and compare every layer with interpreter and simulator.
 
-    Images are the first test images of the digits where the network reads those, random stored values elsewhere. Each
-    layer's program reads what the one before left in DRAM; nothing is put right in between. `simulator` is "cxxrtl" for
-    many images, else one under cocotb. Raises InputError where the network does not fit the machine.
+    Inputs are the first test images of the digits where the network reads those, random stored values elsewhere. Each
+    layer's program reads what the ones before left in DRAM; nothing is put right in between. Compared are every tensor
+    that stays in DRAM, and the cycles and the activity of every layer. `simulator` is "cxxrtl" for many images, else
+    one under cocotb. Raises InputError where the network does not fit the machine.
     """
-    job = _plan(design, workload)
+    plan = _plan(design, workload)
     verilog = tensor_verilog(design)
-    images, true_labels = _images(workload, n_images)
+    inputs, true_labels = _inputs(workload, n_images)
     labels: list[int] = []
     expected_labels: list[int] = []
     rtl_cycles = n_overflows = 0
     differences: list[Difference] = []
-    for start in range(0, len(images), _BATCH):
-        batch = images[start : start + _BATCH]
+    n_layers, n_at_once = len(plan.layers), max(1, _BATCH // len(plan.layers))
+    for start in range(0, len(inputs), n_at_once):
+        batch = inputs[start : start + n_at_once]
         with tempfile.TemporaryDirectory(prefix="lockstep-network-") as folder:
-            runs = _run(job, batch, simulator=simulator, verilog=verilog, work_dir=Path(folder))
-        for index, image in enumerate(batch):
-            of_image = runs[index * len(job.layers) : (index + 1) * len(job.layers)]
-            rtl_cycles += sum(run.cycles for run in of_image)
-            expected, overflows, found = _compare(job, image, of_image, start + index)
-            last = read_output(job.design, job.layers[-1], job.network.programs[-1], of_image[-1].memory)
-            labels.append(int(last.argmax()))
-            expected_labels.append(int(expected.argmax()))
+            runs = _run(plan, batch, simulator=simulator, verilog=verilog, work_dir=Path(folder))
+        for index, images in enumerate(batch):
+            of_input = runs[index * n_layers : (index + 1) * n_layers]
+            rtl_cycles += sum(run.cycles for run in of_input)
+            expected, overflows = run_jobs(plan.layers, plan.arithmetics, images)
+            last = plan.layers[-1].output
+            labels.append(int(_read(plan, n_layers - 1, expected[last].shape, of_input[-1]).argmax()))
+            expected_labels.append(int(expected[last].argmax()))
             n_overflows += overflows
-            differences += found
+            differences += _compare(plan, expected, overflows, of_input, f"image {start + index}")
         if progress:
-            progress(len(batch), len(images))
+            progress(len(batch), len(inputs))
     return NetworkResult(
         workload=workload.name,
         n_samples=len(labels),
-        n_cases=len(labels) * len(job.layers),
+        n_cases=len(labels) * n_layers,
         labels=tuple(labels),
         expected_labels=tuple(expected_labels),
         true_labels=true_labels,
         n_overflows=n_overflows,
-        simulated_cycles=sum(job.simulated) * len(images),
+        simulated_cycles=sum(layer.cycles for layer in plan.simulated) * len(inputs),
         rtl_cycles=rtl_cycles,
         differences=tuple(differences),
     )
 
 
-def _plan(design: Design, workload: Network) -> _Job:
-    layers = workload.layers
-    for layer in layers:
+def _plan(design: Design, workload: Network) -> _Plan:
+    for layer in workload.layers:
         if layer.numbers is None:
             raise InputError(f"{workload.name}: wanted a traced network, got shapes only (layer {layer.name})")
-        bind_numbers(design, layer)
+        if isinstance(layer, VectorLayer):
+            bind_vector_numbers(design, layer)
+        else:
+            bind_numbers(design, layer)
     (run,) = simulate([design], workload)
     if run.failure is not None:
         raise InputError(run.failure)
-    tilings = tuple(layer.tiling for layer in run.layers if layer.tiling is not None)
-    return _Job(
+    tilings = tuple(layer.tiling for layer in run.layers)
+    return _Plan(
         design=design,
-        layers=layers,
+        layers=workload.layers,
         tilings=tilings,
-        network=build_network(design, layers, tilings),
-        simulated=tuple(layer.cycles for layer in run.layers),
+        network=build_network(design, workload.layers, tilings),
+        arithmetics=arithmetics(design, run),
+        simulated=tuple(run.layers),
     )
 
 
-def _run(job: _Job, batch: np.ndarray, *, simulator: Engine, verilog: str, work_dir: Path) -> Sequence[ProgramRun]:
-    programs: list[Program] = []
+def _run(
+    plan: _Plan, batch: Sequence[Mapping[str, np.ndarray]], *, simulator: Engine, verilog: str, work_dir: Path
+) -> Sequence[ProgramRun]:
+    programs = list(plan.network.programs) * len(batch)
     memories: list[np.ndarray | None] = []
-    name = job.layers[0].inputs[0]
-    for image in batch:
-        programs += job.network.programs
-        memories.append(network_image(job.design, job.layers, job.tilings, job.network, {name: image[None]}))
-        memories += [None] * (len(job.layers) - 1)
-    return run_programs(job.design, programs, memories, simulator=simulator, verilog=verilog, work_dir=work_dir)
+    for images in batch:
+        memories.append(network_image(plan.design, plan.layers, plan.tilings, plan.network, images))
+        memories += [None] * (len(plan.layers) - 1)
+    return run_programs(plan.design, programs, memories, simulator=simulator, verilog=verilog, work_dir=work_dir)
 
 
-def _images(workload: Network, n_images: int) -> tuple[np.ndarray, tuple[int, ...] | None]:
-    """Stored inputs (n, channels, h, w), and their labels where they have any."""
-    labelled = labelled_images(workload.layers)
-    if labelled is not None:
-        images, labels = labelled
-        return images[:n_images], tuple(int(label) for label in labels[:n_images])
-    first = workload.layers[0]
-    shape = (first.in_channels, first.in_h, first.in_w)
-    assert first.numbers is not None
+def _inputs(workload: Network, n_images: int) -> tuple[list[dict[str, np.ndarray]], tuple[int, ...] | None]:
+    """The stored tensors (images, channels, lines, pixels) of each input, and their labels where they have any."""
     rng = np.random.default_rng(0)
-    return rng.integers(first.numbers.in_low, first.numbers.in_high + 1, (n_images, *shape)), None
+    if workload.graph is None:
+        first = workload.layers[0]
+        assert isinstance(first, Layer) and first.numbers is not None
+        shape, bounds = (first.n_images, first.in_channels, first.in_h, first.in_w), first.numbers
+        return [
+            {first.inputs[0]: rng.integers(bounds.in_low, bounds.in_high + 1, shape)} for _ in range(n_images)
+        ], None
+    labelled, of_graph = labelled_images(workload.graph), lowered(workload.graph)
+    if labelled is None:
+        return [of_graph.images(_random_feeds(workload.graph, workload.layers, rng)) for _ in range(n_images)], None
+    (name,) = workload.graph.inputs
+    found, labels = labelled
+    inputs = [of_graph.images({name: image[None]}) for image in found[:n_images]]
+    return inputs, tuple(int(label) for label in labels[:n_images])
+
+
+def _random_feeds(graph: Graph, layers: Sequence[Job], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Any stored value of each input; of ids, those of rows that there are."""
+    rows = {layer.inputs[0]: layer.n_table_rows for layer in layers if isinstance(layer, VectorLayer)}
+    feeds = {}
+    for name in graph.inputs:
+        tensor = graph.by_name[name]
+        high = rows.get(name) or tensor.high + 1
+        feeds[name] = rng.integers(0 if rows.get(name) else tensor.low, high, tensor.shape)
+    return feeds
+
+
+def _makes_weights(layer: Job) -> bool:
+    return isinstance(layer, VectorLayer) and layer.kind == "to_weights"
+
+
+def _read(plan: _Plan, index: int, shape: tuple[int, ...], run: ProgramRun) -> np.ndarray:
+    """The tensor that layer `index` writes, whole, out of DRAM after its program."""
+    layer = plan.layers[index]
+    numbers = layer.numbers
+    assert numbers is not None
+    if isinstance(layer, VectorLayer):
+        low = numbers.out_low
+    else:
+        low = numbers.in_low if layer.kind == "max_pool" else numbers.sum_low if layer.residual else numbers.out_low
+    n_images, channels, height, width = shape
+    start = plan.network.tensors[layer.output]
+    whole = (n_images, channels, height, width)
+    return unpack_activations(plan.design, run.memory[start:], whole, low < 0, layer.out_bits)
 
 
 def _compare(
-    job: _Job, image: np.ndarray, runs: Sequence[ProgramRun], index: int
-) -> tuple[np.ndarray, int, list[Difference]]:
-    """(the network's output, accumulator overflows, differences) of one image."""
-    expected: dict[str, np.ndarray] = {job.layers[0].inputs[0]: image[None].astype(np.int64)}
+    plan: _Plan, expected: Mapping[str, np.ndarray], n_overflows: int, runs: Sequence[ProgramRun], which: str
+) -> list[Difference]:
+    """Where the RTL differs: tensors when they are complete, cycles and activity of each layer, all overflows."""
     differences: list[Difference] = []
-    total_overflows = 0
-    for layer, tiling, program, run, cycles in zip(
-        job.layers, job.tilings, job.network.programs, runs, job.simulated, strict=True
-    ):
-        residual = expected[layer.inputs[1]] if layer.residual else None
-        y, n_overflows = run_layer(layer, expected[layer.inputs[0]], residual, arithmetic(job.design, tiling.blocks))
-        expected[layer.output] = y
-        total_overflows += n_overflows
-        rtl = read_output(job.design, layer, program, run.memory)
-        where = f"image {index}, {layer.name}"
-        if not np.array_equal(rtl, y):
-            at = tuple(int(v) for v in np.argwhere(rtl != y)[0])
-            differences.append(Difference(what="outputs", expected=int(y[at]), rtl=int(rtl[at]), where=f"{where} {at}"))
-        for what, wanted, got in (
-            ("cycles", cycles, run.cycles),
-            ("overflows", n_overflows, run.activity["overflows"]),
-        ):
-            if wanted != got:
-                differences.append(Difference(what=what, expected=wanted, rtl=got, where=where))
-    return expected[job.layers[-1].output], total_overflows, differences
+    for index, (layer, simulated, run) in enumerate(zip(plan.layers, plan.simulated, runs, strict=True)):
+        where = f"{which}, {layer.name}"
+        if index in plan.stored:
+            wanted = expected[layer.output]
+            rtl = _read(plan, index, wanted.shape, run)
+            if not np.array_equal(rtl, wanted):
+                at = tuple(int(v) for v in np.argwhere(rtl != wanted)[0])
+                what = Difference(what="outputs", expected=int(wanted[at]), rtl=int(rtl[at]), where=f"{where} {at}")
+                differences.append(what)
+        counted = {name: (simulated.activity.get(name, 0), run.activity.get(name, 0)) for name in run.activity}
+        del counted["overflows"]
+        for name, (predicted, rtl_count) in {"cycles": (simulated.cycles, run.cycles), **counted}.items():
+            if predicted != rtl_count:
+                differences.append(Difference(what=name, expected=predicted, rtl=rtl_count, where=where))
+    of_rtl = sum(run.activity["overflows"] for run in runs)
+    if of_rtl != n_overflows:
+        differences.append(Difference(what="overflows", expected=n_overflows, rtl=of_rtl, where=which))
+    return differences
