@@ -72,15 +72,14 @@ def _write_timeline(
     """All layers one after the other; a layer that repeats is drawn once, and its further runs as a gap."""
     from explore.evaluate import simulator
     from reports.timeline import write_timeline
-    from workloads.kinds.network import Network
 
-    module = simulator(space.family)
-    if not (hasattr(module, "timeline") and isinstance(workload, Network)):
+    module, layers = simulator(space.family), getattr(workload, "layers", None)
+    if not hasattr(module, "timeline") or layers is None:
         raise InputError(f"timeline: wanted a family whose simulator tells when things happen, got {space.family}")
     design = space.design(point)
     events = []
     start = 0
-    for index, (layer, done) in enumerate(zip(workload.layers, row["layers"], strict=True)):
+    for index, (layer, done) in enumerate(zip(layers, row["layers"], strict=True)):
         for event in module.timeline(design, layer, tilings[index] if tilings else None):
             moved = {"start_cycle": event["start_cycle"] + start, "end_cycle": event["end_cycle"] + start}
             events.append(event | moved)

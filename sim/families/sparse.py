@@ -18,6 +18,7 @@ import numpy as np
 from designs.errors import InputError
 from designs.families.sparse import Design
 from sim.inventory import Inventory
+from sim.kernels.sparse import times
 from sim.kernels.sparse.times import PRIME, SETTLE, run_times
 from sim.parts.sparse import sparse_inventory
 from sim.parts.sparse_multiply import CAUSES, COUNTERS, Multiplied, multiply
@@ -35,6 +36,7 @@ ACTIVITY = (*COUNTERS, "outputs", "load_beats", "vector_beats", "overflows")
 _KEPT_INVENTORIES = 256
 
 _NONE = np.zeros(0, np.int64)  # no arrivals, no receiver: nothing stalls
+_NO_EVENTS = np.zeros((0, times.N_EVENTS), np.int64)
 
 _T = TypeVar("_T")
 
@@ -82,6 +84,51 @@ def run_layer(
     arrivals = _NONE if beat_arrivals is None else np.ascontiguousarray(beat_arrivals, np.int64)
     receiver = _NONE if ready is None else next_ready(np.asarray(ready, bool))
     return _run_layer(design, layer, vectors, arrivals, receiver)
+
+
+def timeline(design: Design, layer: SparseLayer, tiling: None = None) -> list[dict[str, Any]]:
+    """What was loaded and ran when, as events `{track, name, start_cycle, end_cycle, layer, tile}` by track and time.
+
+    `end_cycle` is the cycle after the last one; `tile` counts runs. InputError where the layer does not fit, or where a
+    tiling is given: there is none.
+    """
+    facts = _Facts.of(layer)
+    if problem := facts.refusal(design):
+        raise InputError(f"{layer.name}: {problem}")
+    if tiling is not None:
+        raise InputError(f"{layer.name}: wanted no tiling, as slices follow from the machine, got one; leave it out")
+    multiplied, slices = facts.multiplied(design), facts.slices(design)
+    events = np.zeros((multiplied.cycles.size, times.N_EVENTS), np.int64)
+    run_times(
+        multiplied.cycles, facts.slice_beats(design), n_vector_beats(design, layer.width),
+        _output_words(design, slices), design.n_buffers, design.dram_latency_cycles, _NONE, _NONE, events,
+    )  # fmt: skip
+    found = []
+    for track, name, first, end in _TRACKS:
+        for run, cycles in enumerate(events.tolist()):
+            start_cycle, end_cycle = cycles[first], cycles[end] + (end in _LAST_CYCLES)
+            if start_cycle >= 0 and end_cycle > start_cycle:
+                found.append(
+                    {
+                        "track": track,
+                        "name": f"{name} {run}",
+                        "start_cycle": start_cycle,
+                        "end_cycle": end_cycle,
+                        "layer": layer.name,
+                        "tile": run,
+                    }
+                )
+    return found
+
+
+_TRACKS = (  # track, what, column of its first cycle, column of its end
+    ("slices", "lists of run", times.SLICE_FIRST, times.SLICE_LAST),
+    ("vectors", "vector of run", times.VECTOR_FIRST, times.VECTOR_LAST),
+    ("prime", "prime", times.STARTED, times.PRIMED),
+    ("multiply", "multiply", times.PRIMED, times.MULTIPLIED),
+    ("results", "settle and drain", times.MULTIPLIED, times.ENDED),
+)
+_LAST_CYCLES = (times.SLICE_LAST, times.VECTOR_LAST, times.ENDED)  # others are the first cycles after
 
 
 def n_beats(design: Design, layer: SparseLayer) -> int:
@@ -255,7 +302,7 @@ def _run_layer(
     latency = int(arrivals[0]) if len(arrivals) else design.dram_latency_cycles
     cycles, drain = run_times(
         multiplied.cycles, slice_beats, beats, _output_words(design, slices), design.n_buffers, latency, arrivals,
-        receiver,
+        receiver, _NO_EVENTS,
     )  # fmt: skip
     phases = {"prime": n_runs * PRIME, **dict(zip(CAUSES, multiplied.causes.tolist(), strict=True))}
     phases |= {"settle": n_runs * SETTLE, "drain": int(drain)}

@@ -15,6 +15,7 @@ from designs.families.sparse import Design
 from designs.technology import load_technology
 from sim.cost import area_um2, energy_pj
 from sim.families import sparse
+from sim.parts.sparse_multiply import CAUSES
 from sim.run import LayerRun
 from tests.families.sparse_twin import difference, random_case
 from workloads.kinds.matrices import Matrices, matrices_of
@@ -130,6 +131,36 @@ def test_stalls_by_hand() -> None:
     run = sparse.run_layer(TWO_LANES, LISTS, beat_arrivals=arrivals, ready=ready)
     assert run.cycles == 24
     assert [run.phases[name] for name in ("latency", "load", "drain")] == [0, 10, 7]
+
+
+def test_timeline_by_hand() -> None:
+    assert LISTS.vectors is not None
+    twice = replace(LISTS, n_vectors=2, vectors=np.repeat(LISTS.vectors, 2, axis=0))
+    events = [(e["track"], e["name"], e["start_cycle"], e["end_cycle"]) for e in sparse.timeline(TWO_LANES, twice)]
+    assert events == [
+        ("slices", "lists of run 0", 40, 44),
+        ("vectors", "vector of run 0", 44, 45), ("vectors", "vector of run 1", 45, 46),
+        ("prime", "prime 0", 45, 47), ("prime", "prime 1", 57, 59),
+        ("multiply", "multiply 0", 47, 50), ("multiply", "multiply 1", 59, 62),
+        ("results", "settle and drain 0", 50, 57), ("results", "settle and drain 1", 62, 69),
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="wanted no tiling"):
+        sparse.timeline(TWO_LANES, twice, tiling=())  # type: ignore[arg-type]
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEEDS)
+def test_timelines_end_with_the_run(seed: int) -> None:
+    design, layer = random_case(seed)
+    events, run = sparse.timeline(design, layer), sparse.run_layer(design, layer)
+    assert max(event["end_cycle"] for event in events) == run.cycles
+    of_tracks = dict.fromkeys(("prime", "multiply", "results", "vectors", "slices"), 0)
+    for event in events:
+        of_tracks[event["track"]] += event["end_cycle"] - event["start_cycle"]
+    assert of_tracks["prime"] == run.phases["prime"]
+    assert of_tracks["multiply"] == sum(run.phases[name] for name in CAUSES)
+    assert of_tracks["results"] == run.phases["settle"] + run.phases["drain"]
+    assert of_tracks["vectors"] >= run.activity["vector_beats"] and of_tracks["slices"] >= run.activity["load_beats"]
 
 
 @settings(max_examples=25, deadline=None)

@@ -8,6 +8,11 @@ from sim.kernels.compiled import entry, inner
 
 PRIME, SETTLE, OUTPUT_PIPELINE = 2, 2, 3  # cycles
 
+# Columns of `events`: cycles of the first and last beat of the slice (-1: none for this run) and of the vector, the
+# first cycles of the run, of its multiply phase and of what follows that, and the last cycle of the run.
+N_EVENTS = 8
+SLICE_FIRST, SLICE_LAST, VECTOR_FIRST, VECTOR_LAST, STARTED, PRIMED, MULTIPLIED, ENDED = range(N_EVENTS)
+
 
 @entry
 def run_times(
@@ -19,12 +24,14 @@ def run_times(
     latency_cycles: int,
     arrivals: np.ndarray,
     next_ready: np.ndarray,
+    events: np.ndarray,
 ) -> tuple[int, int]:
     """(cycles, drain cycles of all runs) of the whole machine.
 
     `multiply_cycles` (n_slices, n_vectors); `slice_beats` and `output_words` (n_slices,), of a run the latter. Beat i
     is offered from cycle arrivals[i] on; with no arrivals (0,) from latency_cycles + i. The receiver takes a word that
-    is there in cycle t in cycle next_ready[t] (beyond the array: in t).
+    is there in cycle t in cycle next_ready[t] (beyond the array: in t). `events` (n_slices * n_vectors, N_EVENTS) is
+    filled run by run; (0, N_EVENTS): not wanted.
     """
     n_slices, n_vectors = multiply_cycles.shape
     slice_free = np.zeros(n_buffers, np.int64)  # first cycle in which a buffer takes a beat
@@ -32,33 +39,43 @@ def run_times(
     # No beat is taken before cycle 1.
     n_beats, taken, ended, n_drain = 0, np.int64(0), np.int64(-1), np.int64(0)
     for index in range(n_slices):
+        first, loaded = np.int64(-1), np.int64(-1)
         if slice_beats[index]:
             earliest = max(taken + 1, slice_free[index % n_buffers])
-            taken = _take(earliest, n_beats, slice_beats[index], latency_cycles, arrivals)
+            first, loaded = _take(earliest, n_beats, slice_beats[index], latency_cycles, arrivals)
+            taken = loaded
             n_beats += slice_beats[index]
-        loaded = taken if slice_beats[index] else np.int64(-1)
         for vector in range(n_vectors):
-            buffer = (index * n_vectors + vector) % n_buffers
-            taken = _take(max(taken + 1, vector_free[buffer]), n_beats, vector_beats, latency_cycles, arrivals)
+            run = index * n_vectors + vector
+            earliest = max(taken + 1, vector_free[run % n_buffers])
+            vector_first, taken = _take(earliest, n_beats, vector_beats, latency_cycles, arrivals)
             n_beats += vector_beats
-            multiplied = max(loaded, taken, ended) + 1 + PRIME + multiply_cycles[index, vector]
-            vector_free[buffer] = multiplied
+            started = max(loaded, taken, ended) + 1
+            multiplied = started + PRIME + multiply_cycles[index, vector]
+            vector_free[run % n_buffers] = multiplied
             drained = multiplied + SETTLE
             ended = _drain(drained + OUTPUT_PIPELINE, output_words[index], next_ready)
             n_drain += ended + 1 - drained
+            if len(events):
+                events[run, SLICE_FIRST], events[run, SLICE_LAST] = (first, loaded) if vector == 0 else (-1, -1)
+                events[run, VECTOR_FIRST], events[run, VECTOR_LAST] = vector_first, taken
+                events[run, STARTED], events[run, PRIMED] = started, started + PRIME
+                events[run, MULTIPLIED], events[run, ENDED] = multiplied, ended
         slice_free[index % n_buffers] = ended + 1
     return int(ended + 1), int(n_drain)
 
 
 @inner
-def _take(earliest: int, first: int, n: int, latency_cycles: int, arrivals: np.ndarray) -> int:
-    """The cycle in which the last of n beats from number `first` on is taken."""
+def _take(earliest: int, first: int, n: int, latency_cycles: int, arrivals: np.ndarray) -> tuple[int, int]:
+    """The cycles in which the first and the last of n beats from number `first` on are taken."""
     if len(arrivals) == 0:
-        return max(earliest, latency_cycles + first) + n - 1
-    taken = np.int64(earliest - 1)
-    for beat in range(first, first + n):
-        taken = max(taken + 1, arrivals[beat])
-    return int(taken)
+        begin = max(earliest, latency_cycles + first)
+        return begin, begin + n - 1
+    begin = max(earliest, int(arrivals[first]))
+    taken = begin
+    for beat in range(first + 1, first + n):
+        taken = max(taken + 1, int(arrivals[beat]))
+    return begin, taken
 
 
 @inner

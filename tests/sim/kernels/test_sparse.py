@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.kernels.sparse.queue import BROADCASTS, CYCLES, ENTRY_READS, LONGEST, QUEUE_STALLS, multiply_queue
-from sim.kernels.sparse.times import run_times
+from sim.kernels.sparse.times import N_EVENTS, run_times
 from sim.kernels.sparse.window import multiply_window, runs_of_lists
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -94,6 +94,7 @@ def test_queue_is_what_the_formulas_give(seed: int, depth: int, word_shift: int)
 
 
 NONE = np.zeros(0, np.int64)
+NO_EVENTS = np.zeros((0, N_EVENTS), np.int64)
 
 
 @pytest.mark.parametrize("n_buffers", [1, 2])
@@ -107,12 +108,12 @@ def test_times_without_stalls_are_those_of_arrays_without_stalls(n_buffers: int,
     words, latency_cycles = rng.integers(1, 30, n_slices), int(rng.integers(1, 50))
     n_beats = int(slice_beats.sum()) + n_slices * n_vectors * vector_beats
     arguments = (multiply_cycles, slice_beats, vector_beats, words, n_buffers, latency_cycles)
-    cycles, drain = run_times(*arguments, NONE, NONE)
+    cycles, drain = run_times(*arguments, NONE, NONE, NO_EVENTS)
     assert drain == n_vectors * int((words + 3).sum())
-    assert run_times(*arguments, latency_cycles + np.arange(n_beats), NONE) == (cycles, drain)
-    assert run_times(*arguments, NONE, np.arange(cycles // 2)) == (cycles, drain)
+    assert run_times(*arguments, latency_cycles + np.arange(n_beats), NONE, NO_EVENTS) == (cycles, drain)
+    assert run_times(*arguments, NONE, np.arange(cycles // 2), NO_EVENTS) == (cycles, drain)
     # One cycle later for all: beats that come later, not for all: a receiver that lets one word wait.
-    assert run_times(*arguments, latency_cycles + 1 + np.arange(n_beats), NONE)[0] == cycles + 1
+    assert run_times(*arguments, latency_cycles + 1 + np.arange(n_beats), NONE, NO_EVENTS)[0] == cycles + 1
     last_word_waits = np.arange(cycles)
     last_word_waits[-1] = cycles
-    assert run_times(*arguments, NONE, last_word_waits) == (cycles + 1, drain + 1)
+    assert run_times(*arguments, NONE, last_word_waits, NO_EVENTS) == (cycles + 1, drain + 1)
