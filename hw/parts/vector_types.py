@@ -125,7 +125,8 @@ def step_layout() -> data.StructLayout:
 
 def vector_config_layout(design: Design) -> data.StructLayout:
     """The registers of a vector program; the host holds them while the machine is busy."""
-    value = signed(design.edge_bits + 2)  # any stored value, signed or not, and any bound on it
+    value = signed(design.edge_bits + 2)  # any stored value, signed or not
+    bound = signed(max(design.edge_bits, design.weight_bits) + 2)  # on a result, which may be a weight
     flag, address, multiplier = unsigned(1), unsigned(ADDRESS_BITS), unsigned(design.requant_multiplier_bits)
     formats = {
         f"{source}_{name}": shape
@@ -148,9 +149,9 @@ def vector_config_layout(design: Design) -> data.StructLayout:
             "multiplier": multiplier,
             "z_multiplier": multiplier,
             "shift": unsigned(SHIFT_BITS),
-            "out_zero": value,
-            "out_low": value,
-            "out_high": value,
+            "out_zero": bound,
+            "out_low": bound,
+            "out_high": bound,
             "out_bits": unsigned(5),
             "left_shift": unsigned(5),
             "ln2": unsigned(15),

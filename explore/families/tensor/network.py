@@ -172,12 +172,13 @@ def _makes_weights(layer: Job) -> bool:
 def _read(plan: _Plan, index: int, shape: tuple[int, ...], run: ProgramRun) -> np.ndarray:
     """The tensor that layer `index` writes, whole, out of DRAM after its program."""
     layer = plan.layers[index]
-    numbers = layer.numbers
-    assert numbers is not None
+    assert layer.numbers is not None
     if isinstance(layer, VectorLayer):
-        low = numbers.out_low
+        low = layer.numbers.out_low
+    elif layer.kind == "max_pool":
+        low = layer.numbers.in_low
     else:
-        low = numbers.in_low if layer.kind == "max_pool" else numbers.sum_low if layer.residual else numbers.out_low
+        low = layer.numbers.sum_low if layer.residual else layer.numbers.out_low
     n_images, channels, height, width = shape
     start = plan.network.tensors[layer.output]
     whole = (n_images, channels, height, width)
