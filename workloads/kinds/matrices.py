@@ -14,12 +14,14 @@ import numpy as np
 from designs.errors import InputError
 from designs.spelling import shown
 from workloads.archives import UNREADABLE, arrays_of, one_line
+from workloads.builders.transformers import TRANSFORMER_BASE
 from workloads.kinds import array_names
 from workloads.load import Workload
 from workloads.sparse.layer import SparseLayer
 from workloads.sparse.nonzeros import MOST_VALUE_BITS, NonZeros, nonzeros
 from workloads.sparse.random_layers import KINDS, numbers_for, pruned_weights, quantized
 from workloads.sparse.read import read_matrix
+from workloads.sparse.transformer import pruned_transformer, translation
 
 FILES = {
     ".npz": "one or several matrices of whole numbers",
@@ -27,6 +29,8 @@ FILES = {
     ".mtx": "a matrix in Matrix Market form",
 }
 
+_TRANSLATION = re.compile(r"transformer_base_pruned:([0-9]?\.?[0-9]{1,9})(?::translate=([0-9]{1,4})x([0-9]{1,4}))?")
+_MOST_TOKENS = 1024
 _RANDOM = re.compile(r"sparse:([0-9]{1,6})x([0-9]{1,6}):([0-9]?\.?[0-9]{1,9})(?::(\w{1,20}))?")
 _SINGLE = (".npy", ".mtx", ".mtx.gz", ".mtx.bz2")
 _SCIPY = {"format", "shape", "data"}
@@ -48,7 +52,8 @@ class Matrices(Workload):
 
 def names() -> tuple[str, ...]:
     """Names besides paths: H rows, W columns, a share of zeros such as 0.77, and how they are spread."""
-    return ("sparse:HxW:SPARSITY", *(f"sparse:HxW:SPARSITY:{kind}" for kind in KINDS if kind not in ("iid", "full")))
+    kinds = (f"sparse:HxW:SPARSITY:{kind}" for kind in KINDS if kind not in ("iid", "full"))
+    return ("sparse:HxW:SPARSITY", "transformer_base_pruned:0.77:translate=27x27", *kinds)
 
 
 def load(name: str) -> Matrices | None:
@@ -60,6 +65,8 @@ def load(name: str) -> Matrices | None:
     """
     if match := _RANDOM.fullmatch(name):
         return matrices_of((_random(name, int(match[1]), int(match[2]), float(match[3]), match[4] or "iid"),), name)
+    if name.startswith("transformer_base_pruned:"):
+        return _translation(name)
     if name.startswith("sparse:"):
         raise InputError(f"workload {shown(name)}: wanted {names()[0]}, such as sparse:512x512:0.77, maybe with "
                          f":KIND ({', '.join(KINDS)}); mend it")  # fmt: skip
@@ -105,6 +112,18 @@ def _random(name: str, height: int, width: int, sparsity: float, kind: str) -> S
     except InputError as error:
         raise InputError(f"workload {name}: {error}") from error
     return SparseLayer(name=name, matrix=matrix, numbers=numbers_for(np.random.default_rng(_SEED), matrix))
+
+
+def _translation(name: str) -> Matrices:
+    match = _TRANSLATION.fullmatch(name)
+    if match is None:
+        raise InputError(f"workload {shown(name)}: wanted {names()[1]}: a share of zeros, source and target tokens")
+    n_source, n_target = int(match[2] or 27), int(match[3] or 27)
+    if not (0 <= float(match[1]) <= 1 and 0 < n_source <= _MOST_TOKENS and 0 < n_target <= _MOST_TOKENS):
+        raise InputError(
+            f"workload {name}: wanted a sparsity of 0 to 1 and 1 to {_MOST_TOKENS} tokens, got {name.partition(':')[2]}"
+        )
+    return matrices_of(translation(pruned_transformer(TRANSFORMER_BASE, float(match[1])), n_source, n_target), name)
 
 
 def _of_file(path: Path) -> tuple[SparseLayer, ...]:
