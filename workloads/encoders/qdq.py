@@ -39,11 +39,11 @@ def quantize_encoder(
         writer.add_input(name, scale, width)
     for node in model.graph.node:
         writer.add(node)
-    ends = [
-        [helper.make_value_info(info.name, info.type) for info in infos]  # without what an exporter noted beside them
+    ins, outs = (  # without what an exporter noted beside them
+        [helper.make_value_info(info.name, info.type) for info in infos]
         for infos in (model.graph.input, model.graph.output)
-    ]
-    graph = helper.make_graph(writer.nodes, model.graph.name, *ends, list(writer.constants.values()))
+    )
+    graph = helper.make_graph(writer.nodes, model.graph.name, ins, outs, list(writer.constants.values()))
     result = helper.make_model(
         graph, opset_imports=model.opset_import, ir_version=model.ir_version, producer_name="lockstep"
     )

@@ -20,7 +20,6 @@ from threadpoolctl import threadpool_limits
 
 from designs.errors import InputError
 from workloads.encoders.calibrate import run_session
-from workloads.encoders.widths import WIDTHS
 from workloads.importers.onnx import trace_onnx
 from workloads.ir import Graph
 from workloads.minilm.export import FLOAT_NAME
@@ -50,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder of export and quantize")
     parser.add_argument("--sentences", type=int, default=50, metavar="N", help="to compare (50)")
-    parser.add_argument("--widths", choices=list(WIDTHS), nargs="+", help="of the edges (all that are in DIR)")
+    parser.add_argument("--widths", nargs="+", metavar="NAME", help="DIR/NAME.onnx (all that are in DIR)")
     parser.add_argument("--longest", type=int, default=LONGEST, metavar="N", help=f"tokens of a sentence ({LONGEST})")
     options = parser.parse_args(arguments)
     try:
@@ -63,11 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def compare(folder: Path, names: Sequence[str] | None, n_sentences: int, longest: int = LONGEST) -> list[Row]:
-    """A row for each of the named widths, or for all that the folder has; InputError where a model is missing."""
+    """A row for each of the named models, or all in the folder but the float one; InputError where one is missing."""
     if n_sentences < 1:
         raise InputError(f"--sentences {n_sentences}: wanted 1 or more, got {n_sentences}")
     reference = read_model(folder / FLOAT_NAME)
-    found = names or [name for name in WIDTHS if (folder / f"{name}.onnx").is_file()]
+    found = names or sorted(path.stem for path in folder.glob("*.onnx") if path.name != FLOAT_NAME)
     if not found:
         raise InputError(f"{folder}: wanted a quantized model, got none; python -m workloads.minilm.quantize {folder}")
     drawn = sentences(n_sentences, longest=longest_of(reference, longest), seed=SEED)

@@ -1,14 +1,15 @@
 """Quantize the exported encoder after training: `python -m workloads.minilm.quantize DIR [--widths mixed]`.
 
-Reads DIR/float.onnx and writes DIR/<widths>.onnx, a QDQ model. Ranges are those of sentences out of numpy's
-docstrings, others than those that `compare` draws.
+Reads DIR/float.onnx and writes DIR/<widths>.onnx, a QDQ model. `--edge residual=8` gives all edges of one role another
+width (the roles: `workloads.encoders.widths`) and writes DIR/mixed-residual8.onnx. Ranges are those of sentences out of
+numpy's docstrings, others than those that `compare` draws.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import onnx
@@ -19,7 +20,7 @@ from designs.whole_file import whole_file
 from workloads.encoders.calibrate import distributions
 from workloads.encoders.edges import Edges
 from workloads.encoders.qdq import quantize_encoder
-from workloads.encoders.widths import WIDTHS
+from workloads.encoders.widths import WIDTHS, Role, parsed_edge, with_edges
 from workloads.minilm.export import FLOAT_NAME
 from workloads.minilm.package import sentences
 
@@ -34,10 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder of workloads.minilm.export")
     parser.add_argument("--widths", choices=list(WIDTHS), nargs="+", default=["mixed"], help="of the edges (mixed)")
+    parser.add_argument("--edge", action="append", default=[], metavar="ROLE=BITS", help="other bits for a role")
     parser.add_argument("--samples", type=int, default=64, metavar="N", help="sentences that give the ranges (64)")
     options = parser.parse_args(arguments)
     try:
-        for path in quantize(options.folder, options.widths, options.samples):
+        edges = dict(map(parsed_edge, options.edge))
+        for path in quantize(options.folder, options.widths, options.samples, edges):
             print(path)
     except InputError as error:
         print(error, file=sys.stderr)
@@ -45,8 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def quantize(folder: Path, names: Sequence[str], n_samples: int) -> Iterator[Path]:
-    """Write a model for each name of `WIDTHS`, answering its path; InputError where there is no exported model."""
+def quantize(
+    folder: Path, names: Sequence[str], n_samples: int, changed: Mapping[Role, int] | None = None
+) -> Iterator[Path]:
+    """Write a model for each name of `WIDTHS` and answer its path; InputError where there is no exported model.
+
+    `changed` gives roles other bits, and the model a longer name: `mixed-residual8.onnx`.
+    """
     if n_samples < 1:
         raise InputError(f"--samples {n_samples}: wanted 1 or more, got {n_samples}")
     model = read_model(folder / FLOAT_NAME)
@@ -54,10 +62,11 @@ def quantize(folder: Path, names: Sequence[str], n_samples: int) -> Iterator[Pat
     edges = Edges(model)
     edges.check()
     seen = distributions(model, edges.rounded(), drawn, progress("calibrating"))
-    for name in names:
+    for choice in names:
+        name, widths = with_edges(choice, changed or {})
         path = folder / f"{name}.onnx"
         with whole_file(path) as part:
-            onnx.save(quantize_encoder(model, seen, WIDTHS[name]), part)
+            onnx.save(quantize_encoder(model, seen, widths), part)
         yield path
 
 

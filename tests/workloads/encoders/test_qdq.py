@@ -14,7 +14,7 @@ from tests.workloads.importers.encoders import N_TOKENS, N_WORDS
 from workloads.encoders.calibrate import Distribution, distributions, quantization, run_session
 from workloads.encoders.edges import Edges
 from workloads.encoders.qdq import quantize_encoder
-from workloads.encoders.widths import WIDTHS, Width
+from workloads.encoders.widths import WIDTHS, Width, with_edges
 from workloads.importers.onnx import trace_onnx
 from workloads.reference import run_graph
 
@@ -73,6 +73,13 @@ def test_it_computes_what_the_float_model_does(name: str, least: float, tmp_path
         stored = run_graph(graph, {"ids": ids})[graph.outputs[0]]
         for came in (rounded(ids)[0].reshape(-1), graph.by_name[graph.outputs[0]].dequantize(stored).reshape(-1)):
             assert came @ wanted / np.linalg.norm(came) / np.linalg.norm(wanted) > least
+
+
+def test_other_bits_for_a_role() -> None:
+    name, changed = with_edges("mixed", {"residual": 8, "table": 16})
+    assert name == "mixed-residual8-table16"
+    assert changed["residual"] == WIDTHS["all8"]["residual"] and changed["table"] == Width(16, signed=True)
+    assert changed["scores"] == WIDTHS["mixed"]["scores"]
 
 
 def test_what_is_no_encoder_is_refused() -> None:
