@@ -62,8 +62,8 @@ def simulate_layers(
 
     Layers of the array are cut by the tiling of the same place in `tilings`; where that is None, by the best one that
     fits (fewest cycles, then fewest DRAM bytes) of the lattice of `search.list_candidates`. Layers of the vector unit
-    have no tiling; where they make weights, it is by the tiling of their product. A layer that does not fit makes its
-    Run a failed one.
+    have no tiling; where they make weights, these are cut as their product is, and the best tiling of the product is
+    that with which both together take fewest cycles. A layer that does not fit makes its Run a failed one.
     """
     if not designs:
         return []
@@ -110,6 +110,14 @@ class _Jobs:
         rows = [layer_numbers(self.layers[i], self.source.get(i)) for i in self.array]  # type: ignore[arg-type]
         return np.array(rows, dtype=np.int64).reshape(len(rows), c.N_LAYER)
 
+    def source_numbers(self) -> np.ndarray:
+        """(layers of the array, v.N_LAYER): who makes the weights of each; zeros where they are constants."""
+        rows = np.zeros((len(self.array), v.N_LAYER), dtype=np.int64)
+        for row, index in zip(rows, self.array, strict=True):
+            if index in self.source:
+                row[:] = vector_layer_numbers(self.source[index])
+        return rows
+
     def vector_numbers(self) -> np.ndarray:
         """(layers of the vector unit, v.N_LAYER)."""
         rows = [vector_layer_numbers(self.layers[i]) for i in self.vector]  # type: ignore[arg-type]
@@ -137,15 +145,18 @@ def _run_jobs(
     chosen = np.zeros((*shape, 4), dtype=np.int64)
     numbers = np.array([design_numbers(design) for design in designs], dtype=np.int64)
     pinned = np.array([_tiling_numbers(jobs.pinned[i]) for i in jobs.array], dtype=np.int64).reshape(-1, 4)
-    of_array = run_batch(numbers, jobs.array_numbers(), np.repeat(pinned[None], len(designs), axis=0))
+    vector_numbers = np.array([vector_design_numbers(design) for design in designs], dtype=np.int64)
+    of_array = run_batch(
+        numbers, jobs.array_numbers(), np.repeat(pinned[None], len(designs), axis=0), vector_numbers,
+        jobs.source_numbers(),
+    )  # fmt: skip
     cycles[:, jobs.array], chosen[:, jobs.array] = of_array[0], of_array[3]
     phases[:, jobs.array, : c.N_PHASES] = of_array[1]
     activity[:, jobs.array, : c.N_ACTIVITY] = of_array[2]
     if jobs.vector:
         tilings = np.stack([chosen[:, jobs.product.get(i, i)] for i in jobs.vector], axis=1)
         tilings[cycles[:, [jobs.product.get(i, i) for i in jobs.vector]] < 0] = 0  # its product has none
-        numbers = np.array([vector_design_numbers(design) for design in designs], dtype=np.int64)
-        of_vector = run_vector_batch(numbers, jobs.vector_numbers(), tilings)
+        of_vector = run_vector_batch(vector_numbers, jobs.vector_numbers(), tilings)
         cycles[:, jobs.vector] = of_vector[0]
         at = np.ix_(range(len(designs)), jobs.vector, [_PHASES.index(name) for name in v.PHASES])
         phases[at] = of_vector[1]

@@ -397,7 +397,7 @@ def random_case(
             layer, x, z = random_vector_layer(rng, design, max_values=600)
             if layer.kind != "to_weights":
                 return design, layer, x, z, None, None
-            layer = replace(layer, first_token=int(rng.choice([0, int(rng.integers(0, layer.n_tokens))])))
+            layer = replace(layer, first_token=int(rng.choice([0, int(rng.integers(0, layer.n_tokens + 1))])))
             return design, layer, x, z, *random_product(rng, design, layer)
         except InputError:  # this machine is too small for what was drawn
             continue

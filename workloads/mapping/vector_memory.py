@@ -42,14 +42,13 @@ def put_vector_constants(image: np.ndarray, design: Design, layer: VectorLayer, 
     numbers = layer.numbers
     assert numbers is not None
     bound, _ = bind_vector_numbers(design, layer)
-    first = program.steps[0]
     if layer.kind in NORMS:
         assert bound.output is not None
-        put_bytes(image, int(first[VectorField.PARAM_ADDR]), pack_vector_params(design, layer, bound.output))
+        put_bytes(image, int(program.steps[0, VectorField.PARAM_ADDR]), pack_vector_params(design, layer, bound.output))
     if has_table(design, layer):
         assert isinstance(bound.function, TableNumbers)
         entries = np.asarray(bound.function.entries, np.int64)[:, None]
-        put_bytes(image, int(first[VectorField.TABLE_ADDR]), pack_words(entries, TABLE_BITS).reshape(-1))
+        put_bytes(image, int(program.steps[0, VectorField.TABLE_ADDR]), pack_words(entries, TABLE_BITS).reshape(-1))
     if layer.kind == "gather":
         assert numbers.table is not None
         put_bytes(image, program.config.table_base, _pack_table(design, layer, numbers.table, numbers.x_zero))

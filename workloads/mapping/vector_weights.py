@@ -120,7 +120,7 @@ def product_mismatch(layer: VectorLayer, product: Layer | None) -> str | None:
     if product is None:
         return f"{layer.name}: wanted the product {layer.product!r} that reads its weights, got none of this name"
     wanted = (layer.channels, layer.n_tokens) if layer.role == "keys" else (layer.n_tokens, layer.channels)
-    fits = 0 <= layer.first_token < layer.n_tokens <= layer.in_h * layer.in_w
+    fits = 0 <= layer.first_token <= layer.n_tokens and 0 < layer.n_tokens <= layer.in_h * layer.in_w
     if (product.in_channels, product.out_channels) != wanted or not fits:
         return (
             f"{layer.name}: wanted a product of {wanted[0]} input and {wanted[1]} output channels from at most "

@@ -6,10 +6,12 @@ import numpy as np
 
 from sim.kernels.compiled import entry, inner
 from sim.kernels.tensor import columns as c
+from sim.kernels.tensor import vector_columns as v
 from sim.kernels.tensor.job import fill_group_tables, fill_job, fill_row_table, weight_words_of
 from sim.kernels.tensor.layer import N_LEVELS, simulate_tiling
 from sim.kernels.tensor.sums import layer_activity, sum_layer
 from sim.kernels.tensor.times import ceil_div, weights_fit
+from sim.kernels.tensor.vector import make_weights
 
 MOST_CUTS = 80  # of an axis: 8, and 4 for each doubling beyond 8 parts, to 2**20 parts and more
 MOST_CHANNEL_CUTS = 8  # the parameter memory holds 8 channel units
@@ -20,9 +22,10 @@ W_JOB, W_ROWS, W_GROUPS, W_SUMS, W_STATE, W_PHASES, W_ACTIVITY, W_CUTS, W_ANCHOR
 W_ROW_TABLES = W_ANCHORS + N_LEVELS
 N_WORK = W_ROW_TABLES + MOST_CUTS
 
-# Columns of a candidate: its sums, its tiling, and its place in the order that decides between equals.
-K_TILING, K_PLACE = c.N_SUMS, c.N_SUMS + 4
-N_CANDIDATE = c.N_SUMS + 5
+# Columns of a candidate: its sums, its tiling, its place in the order that decides between equals, and what the vector
+# unit needs to make its weights (0 where they are constants).
+K_TILING, K_PLACE, K_MAKING_CYCLES, K_MAKING_BYTES = c.N_SUMS, c.N_SUMS + 4, c.N_SUMS + 5, c.N_SUMS + 6
+N_CANDIDATE = c.N_SUMS + 7
 
 
 @entry
@@ -138,6 +141,7 @@ def list_candidates(
                     candidate[K_TILING + c.X_BLOCKS] = block_cuts[b]
                     candidate[K_TILING + c.X_CHANNELS] = tile_channels
                     candidate[K_TILING + c.X_ORDER] = order
+                    candidate[K_MAKING_CYCLES] = candidate[K_MAKING_BYTES] = 0
                     candidate[K_PLACE] = ((r * MOST_CUTS + b) * MOST_CUTS + n) * 2 + order
                     count += 1
     return count
@@ -176,10 +180,32 @@ def _run_tiling(
     return simulate_tiling(job, rows, groups, tiling[c.X_ORDER], sums, most_cycles, work[W_STATE], anchors, phases)
 
 
+@inner
+def _add_making(
+    candidates: np.ndarray, bounds: np.ndarray, count: int, vector_design: np.ndarray, source: np.ndarray,
+    machine: np.ndarray, phases: np.ndarray, activity: np.ndarray,
+) -> None:  # fmt: skip
+    """Add to candidates and their bounds what it takes to make the weights; the last three are scratch."""
+    cycles, n_bytes, made = 0, 0, -1
+    for k in range(count):
+        tiling = candidates[k, K_TILING : K_TILING + 4]
+        key = tiling[c.X_BLOCKS] << 32 | tiling[c.X_CHANNELS]
+        if key != made:  # candidates that differ in rows alone follow each other
+            cycles, n_bytes = make_weights(vector_design, source, tiling, machine, phases, activity)
+            made = key
+        if cycles < 0:
+            bounds[k] = NO_LIMIT
+            continue
+        candidates[k, K_MAKING_CYCLES], candidates[k, K_MAKING_BYTES] = cycles, n_bytes
+        bounds[k] += cycles
+
+
 @entry
 def _run_batch(
     designs: np.ndarray,
     layers: np.ndarray,
+    vector_designs: np.ndarray,
+    sources: np.ndarray,
     cycles: np.ndarray,
     phases: np.ndarray,
     activity: np.ndarray,
@@ -194,6 +220,8 @@ def _run_batch(
     A search simulates candidates from the lowest bound up, until the bound exceeds the fewest cycles found: then no
     better one is left. A pinned tiling is a search over one candidate.
     """
+    machine = np.zeros(v.N_MACHINE, dtype=np.int64)
+    of_making = np.zeros(v.N_PHASES, dtype=np.int64), np.zeros(v.N_ACTIVITY, dtype=np.int64)
     its_phases, its_activity = work[W_PHASES, : c.N_PHASES], work[W_ACTIVITY, : c.N_ACTIVITY]
     for d in range(len(designs)):
         for i in range(len(layers)):
@@ -202,8 +230,13 @@ def _run_batch(
                 count = 1
                 bounds[0] = 0
                 candidates[0, K_TILING : K_TILING + 4] = tilings[d, i]
+                candidates[0, K_MAKING_CYCLES] = candidates[0, K_MAKING_BYTES] = 0
             else:
                 count = list_candidates(design, layer, candidates, bounds, work)
+                if layer[c.L_TOKENS_ARE]:
+                    _add_making(
+                        candidates, bounds, count, vector_designs[d], sources[i], machine, of_making[0], of_making[1]
+                    )
             best_cycles, best_bytes, best_place = NO_LIMIT, NO_LIMIT, NO_LIMIT
             while True:
                 index = -1
@@ -215,15 +248,16 @@ def _run_batch(
                     break
                 bounds[index] = NO_LIMIT
                 candidate = candidates[index]
-                tiling = candidate[K_TILING : K_TILING + 4]
-                found = _run_tiling(design, layer, tiling, best_cycles, its_phases, its_activity, work)
+                tiling, making = candidate[K_TILING : K_TILING + 4], candidate[K_MAKING_CYCLES]
+                found = _run_tiling(design, layer, tiling, best_cycles - making, its_phases, its_activity, work)
                 n_simulated[d, i] += 1
                 if found < 0:
                     continue
                 n_bytes = its_activity[c.DRAM_READ_BYTES] + its_activity[c.DRAM_WRITE_BYTES]
-                better = found < best_cycles or n_bytes < best_bytes
+                n_bytes += candidate[K_MAKING_BYTES]
+                better = found + making < best_cycles or n_bytes < best_bytes
                 if better or (n_bytes == best_bytes and candidate[K_PLACE] < best_place):
-                    best_cycles, best_bytes, best_place = found, n_bytes, candidate[K_PLACE]
+                    best_cycles, best_bytes, best_place = found + making, n_bytes, candidate[K_PLACE]
                     cycles[d, i] = found
                     tilings[d, i] = tiling
                     phases[d, i] = its_phases
@@ -231,19 +265,30 @@ def _run_batch(
 
 
 def run_batch(
-    designs: np.ndarray, layers: np.ndarray, pinned: np.ndarray
+    designs: np.ndarray,
+    layers: np.ndarray,
+    pinned: np.ndarray,
+    vector_designs: np.ndarray | None = None,
+    sources: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Every layer on every design: (cycles, phases, activity, tilings, tilings simulated), leading axes design, layer.
 
     `pinned[design, layer]` is the tiling to use (X_*), or zeros: then the best one of the lattice is searched, that of
     the fewest cycles, of these the fewest DRAM bytes, of these the first place. Cycles are -1 where none fits.
+
+    Of a layer whose weights a vector unit makes (L_TOKENS_ARE), cycles and bytes of a tiling are here those of product
+    and making together: `sources[layer]` (vector_columns.N_LAYER) makes them on `vector_designs[design]`.
     """
+    if vector_designs is None or sources is None:
+        vector_designs = np.zeros((len(designs), v.N_DESIGN), dtype=np.int64)
+        sources = np.zeros((len(layers), v.N_LAYER), dtype=np.int64)
     shape = len(designs), len(layers)
     cycles = np.full(shape, -1, dtype=np.int64)
     phases = np.zeros((*shape, c.N_PHASES), dtype=np.int64)
     activity = np.zeros((*shape, c.N_ACTIVITY), dtype=np.int64)
     tilings, n_simulated = pinned.astype(np.int64), np.zeros(shape, dtype=np.int64)
-    _run_batch(designs, layers, cycles, phases, activity, tilings, n_simulated, *make_scratch())
+    scratch = make_scratch()
+    _run_batch(designs, layers, vector_designs, sources, cycles, phases, activity, tilings, n_simulated, *scratch)
     return cycles, phases, activity, tilings, n_simulated
 
 

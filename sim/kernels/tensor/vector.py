@@ -207,6 +207,24 @@ def _run_weights(
 
 
 @inner
+def make_weights(
+    design: np.ndarray, layer: np.ndarray, tiling: np.ndarray, machine: np.ndarray, phases: np.ndarray,
+    activity: np.ndarray,
+) -> tuple[int, int]:  # fmt: skip
+    """(cycles, DRAM bytes) of making all weights of a product under its tiling; both -1 where they cannot be made.
+
+    The last three are scratch.
+    """
+    phases[:] = 0
+    activity[:] = 0
+    wide = design[v.WIDE_BITS] > 0 and layer[v.X_BITS] > design[v.ACT_BITS]
+    _fill_machine(machine, design, v.TO_WEIGHTS, layer[v.WIDTH], wide, False, False)
+    if not _run_weights(design, layer, tiling, machine, phases, activity):
+        return -1, -1
+    return phases.sum() + 1, activity[v.READ_BYTES] + activity[v.WRITE_BYTES]
+
+
+@inner
 def _run_layer(
     design: np.ndarray, layer: np.ndarray, tiling: np.ndarray, machine: np.ndarray, phases: np.ndarray,
     activity: np.ndarray,
