@@ -14,11 +14,12 @@ from designs.errors import InputError
 from designs.families.tensor import Design
 from tests.families.vector_twin import VectorMachine, random_case
 from workloads.builders.shapes import matrix_product
-from workloads.mapping.memory import put_constants
+from workloads.layer import Place
+from workloads.mapping.memory import pack_activations, put_bytes, put_constants, unpack_activations
 from workloads.mapping.program import TileField
 from workloads.mapping.tensor import Regions, Tiling, build_program, line_bytes
 from workloads.mapping.vector import build_vector_program
-from workloads.mapping.vector_memory import read_vector_output, vector_image
+from workloads.mapping.vector_memory import put_vector_constants, read_vector_output, vector_image
 from workloads.mapping.vector_numbers import vector_arithmetic
 from workloads.mapping.vector_program import VectorField
 from workloads.reference_vector_layer import run_vector_layer
@@ -50,6 +51,39 @@ def test_programs_store_what_the_interpreter_says(seed: int) -> None:
     loaded = of_product.tiles[of_product.tiles[:, TileField.LOAD_WEIGHTS] == 1]
     sizes = dict(loaded[:, [TileField.WEIGHT_ADDR, TileField.WEIGHT_WORDS]].tolist())
     assert sizes == dict(made) if layer.first_token == 0 else dict(made).items() <= sizes.items()
+
+
+@settings(max_examples=60)
+@given(SEEDS)
+def test_parts_of_stored_tensors(seed: int) -> None:
+    """x and y as images, channels and lines out of the middle of larger tensors; what lies around y stays."""
+    design, layer, x, z, _, _ = next(
+        case for case in map(random_case, range(seed, seed + 1000)) if case[1].kind not in ("gather", "to_weights")
+    )
+    rows, numbers = design.array_rows, layer.numbers
+    assert numbers is not None
+    blocks = -(-layer.channels // rows)
+    place = Place(
+        n_images=layer.n_images + 2, channels=(blocks + 2) * rows, lines=layer.in_h + 3, image=1, channel=rows, line=2
+    )
+    layer = replace(layer, in_place=place, out_place=place)
+    around = (slice(1, 1 + layer.n_images), slice(rows, rows + layer.channels), slice(2, 2 + layer.in_h))
+    whole = np.full((place.n_images, place.channels, place.lines, layer.in_w), numbers.x_high, dtype=np.int64)
+    whole[around] = x
+    program = build_vector_program(design, layer)
+    image = np.zeros(program.end, dtype=np.uint8)
+    put_bytes(image, program.x_base, pack_activations(design, whole, numbers.x_zero, layer.in_bits))
+    if z is not None:
+        put_bytes(image, program.z_base, pack_activations(design, z, numbers.z_zero, layer.z_bits))
+    put_vector_constants(image, design, layer, program)
+    VectorMachine(design, program, image).run()
+    found = unpack_activations(
+        design, image[program.y_base :], whole.shape, numbers.out_low < 0, layer.out_bits
+    )
+    assert np.array_equal(found[around], run_vector_layer(layer, x, z, vector_arithmetic(design)))
+    blocks_of_y = (around[0], slice(rows, (blocks + 1) * rows), around[2])
+    found[blocks_of_y] = 0  # unused lanes of its last block hold the zero point
+    assert not found.any()
 
 
 def test_a_cache_remakes_the_tiles_of_new_tokens() -> None:
