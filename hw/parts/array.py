@@ -10,8 +10,15 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from designs.families.tensor import Design
-from hw.parts.pe import OutputStationaryPE, StationaryPE, activation_shape, sum_bits, weight_shape
-from hw.parts.skew import Lane, Skew, delayed
+from hw.parts.pe import (
+    OutputStationaryPE,
+    StationaryPE,
+    activation_shape,
+    stationary_shapes,
+    sum_bits,
+    weight_shape,
+)
+from hw.parts.skew import GroupSkew, Lane, Skew, delayed
 
 
 def tree(values: list[Value], combine: Callable[[Value, Value], Value]) -> Value:
@@ -28,22 +35,23 @@ class StationaryArray(wiring.Component):
 
     A fold: from the cycle of `load` on, word q of `stationary` (its first, second, ...) is for row q (weight
     stationary, C lanes) or column q (input stationary, R lanes); the fold's first vector is at `moving` one cycle after
-    `load`. Folds may follow as soon as the words and the vectors of the one before are in. Latency: R + C - 1 cycles
-    from `moving` to `sums`. Initiation interval 1. No backpressure.
+    `load`. With n:m weights a vector has act_lanes activations, m of them for each n rows. Folds may follow as soon as
+    the words and the vectors of the one before are in. Latency: R + C - 1 cycles from `moving` to `sums`. Initiation
+    interval 1. No backpressure.
     """
 
     def __init__(self, design: Design) -> None:
         self._design = design
         self._weight_stays = design.dataflow == "weight_stationary"
-        weight, activation = weight_shape(design), activation_shape(design)
-        stay, move = (weight, activation) if self._weight_stays else (activation, weight)
+        stay = stationary_shapes(design)[0]
+        lane = activation_shape(design) if self._weight_stays else weight_shape(design)
         n_stay = design.array_cols if self._weight_stays else design.array_rows
         total = signed(sum_bits(design, design.array_rows))
         super().__init__(
             {
                 "load": In(1),
                 "stationary": In(data.ArrayLayout(stay, n_stay)),
-                "moving": In(data.ArrayLayout(move, design.array_rows)),
+                "moving": In(data.ArrayLayout(lane, design.act_lanes)),
                 "sums": Out(data.ArrayLayout(total, design.array_cols)),
             }
         )
@@ -52,7 +60,7 @@ class StationaryArray(wiring.Component):
         m = Module()
         rows, cols = self._design.array_rows, self._design.array_cols
         m.submodules.skew_stationary = stationary = self._skew(self.stationary, "lowest")
-        m.submodules.skew_moving = moving = self._skew(self.moving, "lowest")
+        m.submodules.skew_moving = moving = self._skew_moving()
         m.submodules.skew_sums = foot = self._skew(self.sums, "highest")
         m.d.comb += [
             stationary.early.eq(self.stationary),
@@ -77,6 +85,17 @@ class StationaryArray(wiring.Component):
             above = below
         m.d.comb += [foot.early[c].eq(above[c]) for c in range(cols)]
         return m
+
+    def _skew_moving(self) -> Skew | GroupSkew:
+        design = self._design
+        if not design.place_bits:
+            return self._skew(self.moving, "lowest")
+        return GroupSkew(
+            shape=activation_shape(design),
+            n_groups=design.array_rows // design.kept_lanes,
+            rows_a_group=design.kept_lanes,
+            lanes_a_group=design.group_lanes,
+        )
 
     @staticmethod
     def _skew(word: data.View, first: Lane) -> Skew:

@@ -77,6 +77,8 @@ class ComputeEngine(wiring.Component):
             self.act_read.addr.eq(im2col.addr),
             self.step.eq(issue.vector),
         ]
+        if design.place_bits:
+            m.d.comb += sequencer.passes.eq(self.config.passes)
         m.d.comb += [
             path.config.eq(self.config),
             path.tile.eq(self.tile),

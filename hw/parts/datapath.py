@@ -69,8 +69,8 @@ class StationaryDatapath(Datapath):
         m.submodules.array = array = StationaryArray(design)
         self._read_weights(m, weight_stays)
         operands = self._activations(m)
-        held = Signal(data.ArrayLayout(activation_shape(design), design.array_rows), reset_less=True)
-        m.d.sync += [held[r].eq(operands[r]) for r in range(design.array_rows)]
+        held = Signal(data.ArrayLayout(activation_shape(design), design.act_lanes), reset_less=True)
+        m.d.sync += [held[i].eq(operands[i]) for i in range(design.act_lanes)]
         load = delayed(m, self.run & self.issue.load, 1 if weight_stays else 2, name="load")[-1]
         m.d.comb += array.load.eq(load)
         if weight_stays:

@@ -20,8 +20,13 @@ def activations(design: Design, word: Value, *, inside: Value, is_signed: Value,
 
 
 def weights(design: Design, word: Value, *, n_columns: Value | None = None) -> list[Value]:
-    """Operands of a weight word. A stored bit 1 is -1 and 0 is +1, and 0 in lanes from `n_columns` on (all if None)."""
-    fields = [word.word_select(i, design.weight_bits) for i in range(design.weight_lanes)]
+    """Operands of a weight word, n:m weights with their places.
+
+    A stored bit 1 is -1 and 0 is +1, and 0 in lanes from `n_columns` on (all if None).
+    """
+    fields = [word.word_select(i, design.weight_bits + design.place_bits) for i in range(design.weight_lanes)]
+    if design.place_bits:
+        return fields
     if design.weight_bits > 1:
         return [field.as_signed() for field in fields]
     if n_columns is None:

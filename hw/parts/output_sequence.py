@@ -13,6 +13,7 @@ from hw.parts.tensor_types import config_layout, output_layout
 def step_layout(design: Design) -> data.StructLayout:
     """What an issue cycle of the output path does: requantizes a slice (`post`), finishes a word, or both."""
     rows, cols, lanes = design.array_rows, design.array_cols, design.post_lanes
+    n_slices = design.act_lanes // lanes
     return data.StructLayout(
         {
             "post": unsigned(1),  # a slice with a channel < n_valid
@@ -21,7 +22,7 @@ def step_layout(design: Design) -> data.StructLayout:
             "param_addr": unsigned(_bits(design.param_words)),
             "param_lane": unsigned(_bits(lanes)),  # transposed: the channel's place in its parameter word
             "channel": unsigned(_bits(rows)),  # transposed: the channel's place in the output word
-            "index": unsigned(_bits(max(rows // lanes, cols))),  # slice of the word; transposed: pixel of the fold
+            "index": unsigned(_bits(max(n_slices, cols))),  # slice of the word; transposed: pixel of the fold
             "begin": unsigned(1),  # the word's residual is read
             "write": unsigned(1),  # the word is written
             "out_addr": unsigned(_bits(design.out_words)),
@@ -70,7 +71,7 @@ class SliceSequencer(OutputSequencer):
 
     def _issue(self, m: Module, n_pixels: Signal) -> None:
         design, step, lanes = self._design, self.step, self._design.post_lanes
-        n_slices = design.array_rows // lanes
+        n_slices = design.act_lanes // lanes
         slice_, block, param = Signal(_bits(n_slices)), Signal(12), Signal(step.param_addr.shape())
         out_col, out_row, out_addr = Signal(12), Signal(12), Signal(step.out_addr.shape())
         last_slice, line_end, last_pixel = Signal(), Signal(), Signal()
@@ -104,15 +105,38 @@ class SliceSequencer(OutputSequencer):
             self._address_inside_folds(m, last_pixel)
 
     def _address_across_folds(self, m: Module, n_pixels: Signal, last_slice: Value, last_pixel: Value) -> None:
-        """R > C: the slices of a pixel lie in channel folds P words apart."""
+        """The slices of a pixel lie in channel folds P words apart; in each fold C/g of them are side by side."""
         step = self.step
         pixel, before = Signal(step.acc_addr.shape()), Signal(step.acc_addr.shape())
-        m.d.comb += step.acc_addr.eq(Mux(step.begin, pixel, before + n_pixels))
+        to_fold, last_word = self._walk_parts(m, n_pixels, last_slice, last_pixel)
+        m.d.comb += step.acc_addr.eq(Mux(step.begin, pixel, before + to_fold))
         m.d.sync += before.eq(step.acc_addr)
         with m.If(step.end):
             m.d.sync += pixel.eq(0)
         with m.Elif(last_slice):
-            m.d.sync += pixel.eq(Mux(last_pixel, step.acc_addr, pixel) + 1)
+            m.d.sync += pixel.eq(Mux(last_pixel, last_word, pixel) + 1)
+
+    def _walk_parts(self, m: Module, n_pixels: Signal, last_slice: Value, last_pixel: Value) -> tuple[Value, Value]:
+        """(how far this slice's word is from that of the slice before, the word before that of the next block).
+
+        Where a fold holds several slices, a block may begin and end inside a fold: the slice's place in its fold goes
+        on from block to block, and starts for each pixel where the block does.
+        """
+        step, n_parts = self.step, self._design.array_cols // self._design.post_lanes
+        if n_parts == 1:
+            return n_pixels, step.acc_addr
+        part, first_part = Signal(_bits(n_parts)), Signal(_bits(n_parts))
+        next_part = Mux(part == n_parts - 1, 0, part + 1)
+        m.d.comb += step.acc_slice.eq(part)
+        m.d.sync += part.eq(next_part)
+        with m.If(last_slice):
+            m.d.sync += part.eq(first_part)
+            with m.If(last_pixel):
+                m.d.sync += [part.eq(next_part), first_part.eq(next_part)]
+        with m.If(step.end):
+            m.d.sync += [part.eq(0), first_part.eq(0)]
+        last_word = Mux(next_part == 0, step.acc_addr, step.acc_addr - n_pixels)
+        return Mux(part == 0, n_pixels, 0), last_word
 
     def _address_inside_folds(self, m: Module, last_pixel: Value) -> None:
         """R <= C: a channel fold holds C/R blocks, each a slice of its words."""

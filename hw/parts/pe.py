@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Shape, Signal, Value, signed
-from amaranth.lib import wiring
+from amaranth.hdl import Array, Module, Mux, Shape, Signal, Value, signed, unsigned
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from designs.families.tensor import Design
@@ -18,6 +18,11 @@ def activation_shape(design: Design) -> Shape:
 def weight_shape(design: Design) -> Shape:
     """Operand made of a stored weight; a stored bit becomes -1, 0 (unused column) or +1."""
     return signed(max(design.weight_bits, 2))
+
+
+def placed_weight_layout(design: Design) -> data.StructLayout:
+    """A weight of an n:m machine, with the place of its activation among m."""
+    return data.StructLayout({"weight": weight_shape(design), "place": unsigned(design.place_bits)})
 
 
 def sum_bits(design: Design, n_products: int) -> int:
@@ -35,21 +40,29 @@ def product(design: Design, activation: Value, weight: Value) -> Value:
     return flipped.as_signed() + negative
 
 
+def stationary_shapes(design: Design) -> tuple[Shape | data.Layout, Shape | data.Layout]:
+    """Shapes of the operand that stays in a PE of a weight or input stationary array, and of what passes through it."""
+    if design.dataflow == "input_stationary":
+        return activation_shape(design), weight_shape(design)
+    if design.place_bits:
+        return placed_weight_layout(design), data.ArrayLayout(activation_shape(design), design.group_lanes)
+    return weight_shape(design), activation_shape(design)
+
+
 class StationaryPE(wiring.Component):
     """PE of the weight and input stationary arrays: one operand stays, the other passes right, exact sums pass down.
 
     `stationary` is taken in the cycle in which `load` is 1 and used from the next on; `load` passes right with it. So
     the new operand may arrive in the very cycle in which the old one meets its last vector: no shadow register is
-    needed. Latency: 1 cycle from `moving` and `sum_in` to `moving_out` and `sum_out`. Initiation interval 1. No
-    backpressure.
+    needed. With n:m weights the stationary operand is a weight and its place, and the m activations of the row's group
+    pass right, of which the weight meets the one at its place. Latency: 1 cycle from `moving` and `sum_in` to
+    `moving_out` and `sum_out`. Initiation interval 1. No backpressure.
     """
 
     def __init__(self, design: Design, *, row: int) -> None:
         self._design = design
         self._weight_stays = design.dataflow == "weight_stationary"
-        stay, move = weight_shape(design), activation_shape(design)
-        if not self._weight_stays:
-            stay, move = move, stay
+        stay, move = stationary_shapes(design)
         super().__init__(
             {
                 "load": In(1),
@@ -67,7 +80,10 @@ class StationaryPE(wiring.Component):
         held = Signal(self.stationary.shape(), reset_less=True)
         moving = Signal(self.moving.shape(), reset_less=True)
         total = Signal(self.sum_out.shape(), reset_less=True)
-        activation, weight = (self.moving, held) if self._weight_stays else (held, self.moving)
+        if self._design.place_bits:
+            activation, weight = Array(self.moving)[held.place], held.weight
+        else:
+            activation, weight = (self.moving, held) if self._weight_stays else (held, self.moving)
         with m.If(self.load):
             m.d.sync += held.eq(self.stationary)
         m.d.sync += [

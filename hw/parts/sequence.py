@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal, unsigned
+from amaranth.hdl import Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from designs.families.tensor import Design
-from hw.parts.tensor_types import tile_layout
+from hw.parts.tensor_types import PASSES_BITS, tile_layout
 
 
 def issue_layout(design: Design) -> data.StructLayout:
@@ -44,6 +44,7 @@ class Sequencer(wiring.Component):
                 "run": In(1),
                 "pooling": In(1),
                 "tile": In(tile_layout()),
+                **({"passes": In(PASSES_BITS)} if design.place_bits else {}),
                 "exists": In(1),
                 "last_pixel": In(1),
                 "last_tap": In(1),
@@ -94,18 +95,29 @@ class Sequencer(wiring.Component):
                 m.d.sync += channel.eq(0)
         return last_fold
 
-    def _from_zero(self, m: Module) -> None:
-        """Weight and input stationary: the first k-block of a first tile."""
+    def _from_zero(self, m: Module, *, block_end: Value) -> None:
+        """Weight and input stationary: the first k-block of a first tile. `block_end`: the last cycle of a k-block."""
         later = Signal()
         m.d.comb += self.issue.from_zero.eq(self.tile.first & ~later)
         with m.If(self.issue.end):
             m.d.sync += later.eq(0)
-        with m.Elif(self.step_tap):
+        with m.Elif(block_end):
             m.d.sync += later.eq(1)
+
+    def _walk_passes(self, m: Module, last_fold_ends: Value) -> tuple[Value, Value]:
+        """n:m weights: (end of a k-block, which is one pass over a tap; end of the tap's last)."""
+        number, block_end, last_pass = Signal(PASSES_BITS), Signal(), Signal()
+        m.d.comb += [block_end.eq(last_fold_ends), last_pass.eq(number + 1 == self.passes)]
+        with m.If(block_end):
+            m.d.sync += number.eq(Mux(last_pass, 0, number + 1))
+        return block_end, block_end & last_pass
 
 
 class WeightStationarySequencer(Sequencer):
-    """k-block, channel fold; a fold is max(P, R) cycles: R weight words beside P pixels."""
+    """k-block, channel fold; a fold is max(P, R) cycles: R weight words beside P pixels.
+
+    With n:m weights a tap is `passes` k-blocks.
+    """
 
     def _issue(self, m: Module) -> None:
         rows = self._design.array_rows
@@ -114,11 +126,15 @@ class WeightStationarySequencer(Sequencer):
         fold_end = Signal()
         m.d.comb += fold_end.eq((q >= rows - 1) & (self.last_pixel | ~self.exists))
         last_fold = self._walk_channels(m, fold_end=fold_end)
-        self._from_zero(m)
+        if self._design.place_bits:
+            block_end, tap_end = self._walk_passes(m, fold_end & last_fold)
+        else:
+            block_end, tap_end = self.step_tap, fold_end & last_fold  # a tap is one k-block
+        self._from_zero(m, block_end=block_end)
         m.d.comb += [
             self.step_pixel.eq(1),
             self.restart_pixel.eq(fold_end),
-            self.step_tap.eq(fold_end & last_fold),
+            self.step_tap.eq(tap_end),
             self.issue.act.eq(self.exists),
             self.issue.vector.eq(self.exists),
             self.issue.weight.eq(q != rows),
@@ -140,7 +156,7 @@ class InputStationarySequencer(Sequencer):
         q = Signal(16)
         first_fold = Signal(init=1)
         loading, fold_end, last_fold = Signal(), Signal(), Signal()
-        self._from_zero(m)
+        self._from_zero(m, block_end=self.step_tap)
         m.d.comb += [
             loading.eq(q < cols),
             fold_end.eq((q >= cols - 1) & (q + 1 >= n_valid)),

@@ -1,10 +1,10 @@
-"""Delay lines: the same delay for a word, or one that grows from lane to lane."""
+"""Delay lines: the same delay for a word, or one that grows from lane to lane or from row to row."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from amaranth.hdl import Module, Shape, Signal, Value
+from amaranth.hdl import Cat, Module, Shape, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -39,4 +39,30 @@ class Skew(wiring.Component):
             n_cycles = lane if self._first == "lowest" else self._n_lanes - 1 - lane
             stages = delayed(m, self.early[lane], n_cycles, name=f"lane_{lane}", reset_less=self._reset_less)
             m.d.comb += self.late[lane].eq(stages[-1])
+        return m
+
+
+class GroupSkew(wiring.Component):
+    """Triangular delay for rows that see several lanes each: rows `[q * n, q * n + n)` see lanes `[q * m, q * m + m)`.
+
+    `early` has the lanes, `late` the `m` lanes of each row. Latency: row r by r cycles; the rows of a group are taps of
+    one delay line. Initiation interval 1. No backpressure.
+    """
+
+    def __init__(self, *, shape: Shape, n_groups: int, rows_a_group: int, lanes_a_group: int) -> None:
+        self._n_groups, self._rows, self._lanes = n_groups, rows_a_group, lanes_a_group
+        super().__init__(
+            {
+                "early": In(data.ArrayLayout(shape, n_groups * lanes_a_group)),
+                "late": Out(data.ArrayLayout(data.ArrayLayout(shape, lanes_a_group), n_groups * rows_a_group)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        for group in range(self._n_groups):
+            lanes = Cat(self.early[group * self._lanes + place] for place in range(self._lanes))
+            first = group * self._rows
+            stages = delayed(m, lanes, first + self._rows - 1, name=f"group_{group}", reset_less=True)
+            m.d.comb += [self.late[row].eq(stages[row]) for row in range(first, first + self._rows)]
         return m

@@ -9,6 +9,7 @@ from designs.families.tensor import Design
 
 COUNTER_BITS = 16  # tiles and outputs of one program, and the counters that engines wait for
 ADDRESS_BITS = 32  # bytes of DRAM
+PASSES_BITS = 5  # passes over a k-block: at most 16, of one weight in a group of 16
 
 
 def tile_layout() -> data.StructLayout:
@@ -102,5 +103,6 @@ def config_layout(design: Design) -> data.StructLayout:
             "sum_low": edge,
             "sum_high": edge,
             **({"out_wide": unsigned(1)} if design.wide_bits else {}),
+            **({"passes": unsigned(PASSES_BITS)} if design.place_bits else {}),
         }
     )
