@@ -93,7 +93,7 @@ def test_the_kinds_are_listed() -> None:
         ("resnet5", "got 'resnet5' (did you mean 'resnet50'?)"),
         ("gemm:0x1x1", "workload gemm:0x1x1: wanted sizes of at least 1, got 0"),
         ("gemm:\u0663x1x1", "workload: wanted a path or one of "),
-        ("gemm:1x1", ", bert_base_layer, gemm:MxKxN"),
+        ("gemm:1x1", ":segment=192+192, gemm:MxKxN"),
         ("model.onnx", "run lockstep trace on it first"),
         ("nothing.csv", "nothing.csv: wanted a SCALE-Sim topology"),
     ],

@@ -72,8 +72,8 @@ _SEPARATORS = {"generate": "+", "segment": "+", "translate": "x", "translate_nai
 
 
 def names() -> tuple[str, ...]:
-    """Names of which `build` knows any size."""
-    listed = (f"{model}:{phase}" for model, (_, phases) in _MODELS.items() for phase in phases)
+    """Names of which `build` knows any size; a model alone stands for its first phase."""
+    listed = (f"{model}:{phase}" for model, (_, phases) in _MODELS.items() for phase in phases[1:])
     return ("bert_base_layer", *_MODELS, *listed, "planer:a8-f-a4-m-s:segment=192+192")
 
 
@@ -91,6 +91,11 @@ def build(name: str) -> tuple[Job, ...] | None:
     phase, sizes = _phase(name, parts[0], [p.partition("=")[0] for p in phases])
     run, known = _PHASES[phase]
     return run(model, *sizes, **_options(name, parts[1:], known))
+
+
+def n_sequences(name: str) -> int:
+    """Sequences that a name which `build` knows works on at a time: its batch."""
+    return next((_n_sequences(part[6:]) for part in name.split(":") if part.startswith("batch=")), 1)
 
 
 def bert_base_layer(n_tokens: int = 128) -> tuple[Layer, ...]:
@@ -357,8 +362,12 @@ def _options(name: str, parts: list[str], known: tuple[str, ...]) -> dict[str, i
         if key not in known or not re.fullmatch(r"[0-9]{1,4}", text) or (key != "skew" and int(text) < 1):
             wanted = " or ".join(f"{option}=1 to {MOST_SEQUENCES}" for option in known)
             raise InputError(f"workload {name}: wanted {wanted}, got {shown(part)}{nearest(key, known)}")
-        found[key] = min(int(text), MOST_SEQUENCES)
+        found[key] = _n_sequences(text)
     return found
+
+
+def _n_sequences(text: str) -> int:
+    return min(int(text), MOST_SEQUENCES)
 
 
 _PHASES: dict[str, tuple[Callable[..., tuple[Job, ...]], tuple[str, ...]]] = {
