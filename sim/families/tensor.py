@@ -17,7 +17,7 @@ from sim.kernels.tensor.program import run_program as _run_program
 from sim.kernels.tensor.search import run_batch
 from sim.kernels.tensor.vector import run_vector_batch
 from sim.parts.tensor import tensor_inventory
-from sim.run import LayerRun, Run
+from sim.run import LayerRun, Run, with_stages
 from sim.vector_layers import (
     VectorRoofline,
     vector_design_numbers,
@@ -51,8 +51,9 @@ _ACTIVITY = (*c.ACTIVITY, *(name for name in v.ACTIVITY if name not in c.ACTIVIT
 
 
 def simulate(designs: Sequence[Design], workload: Network, tilings: Sequence[Tiling | None] | None = None) -> list[Run]:
-    """One Run a design, in order; see `simulate_layers`."""
-    return simulate_layers(designs, workload.layers, tilings)
+    """One Run a design, in order, and its stages; see `simulate_layers`."""
+    runs = simulate_layers(designs, workload.layers, tilings)
+    return [with_stages(run, workload.stages) for run in runs]
 
 
 def simulate_layers(
@@ -105,18 +106,23 @@ class _Jobs:
         assert not isinstance(found, VectorLayer)
         return found
 
-    def array_numbers(self) -> np.ndarray:
-        """(layers of the array, c.N_LAYER)."""
-        rows = [layer_numbers(self.layers[i], self.source.get(i)) for i in self.array]  # type: ignore[arg-type]
-        return np.array(rows, dtype=np.int64).reshape(len(rows), c.N_LAYER)
+    def distinct(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Layers of the array that differ: their numbers, pinned tilings, who makes their weights; and which is which.
 
-    def source_numbers(self) -> np.ndarray:
-        """(layers of the array, v.N_LAYER): who makes the weights of each; zeros where they are constants."""
-        rows = np.zeros((len(self.array), v.N_LAYER), dtype=np.int64)
+        Heads of attention and layers of a transformer are alike, and each is searched once.
+        """
+        rows = np.zeros((len(self.array), c.N_LAYER + 4 + v.N_LAYER), dtype=np.int64)
         for row, index in zip(rows, self.array, strict=True):
-            if index in self.source:
-                row[:] = vector_layer_numbers(self.source[index])
-        return rows
+            layer, source = self.layers[index], self.source.get(index)
+            assert isinstance(layer, Layer)
+            row[: c.N_LAYER] = layer_numbers(layer, source)
+            row[c.N_LAYER : c.N_LAYER + 4] = _tiling_numbers(self.pinned[index])
+            if source is not None:
+                row[c.N_LAYER + 4 :] = vector_layer_numbers(source)
+        found, inverse = np.unique(rows, axis=0, return_inverse=True)
+        # Contiguous, as all arrays that the kernels are compiled for.
+        layers, pinned, sources = map(np.ascontiguousarray, np.split(found, (c.N_LAYER, c.N_LAYER + 4), axis=1))
+        return layers, pinned, sources, inverse.reshape(-1)
 
     def vector_numbers(self) -> np.ndarray:
         """(layers of the vector unit, v.N_LAYER)."""
@@ -144,15 +150,12 @@ def _run_jobs(
     activity = np.zeros((*shape, len(_ACTIVITY)), dtype=np.int64)
     chosen = np.zeros((*shape, 4), dtype=np.int64)
     numbers = np.array([design_numbers(design) for design in designs], dtype=np.int64)
-    pinned = np.array([_tiling_numbers(jobs.pinned[i]) for i in jobs.array], dtype=np.int64).reshape(-1, 4)
     vector_numbers = np.array([vector_design_numbers(design) for design in designs], dtype=np.int64)
-    of_array = run_batch(
-        numbers, jobs.array_numbers(), np.repeat(pinned[None], len(designs), axis=0), vector_numbers,
-        jobs.source_numbers(),
-    )  # fmt: skip
-    cycles[:, jobs.array], chosen[:, jobs.array] = of_array[0], of_array[3]
-    phases[:, jobs.array, : c.N_PHASES] = of_array[1]
-    activity[:, jobs.array, : c.N_ACTIVITY] = of_array[2]
+    layers, pinned, sources, inverse = jobs.distinct()
+    of_array = run_batch(numbers, layers, np.repeat(pinned[None], len(designs), axis=0), vector_numbers, sources)
+    cycles[:, jobs.array], chosen[:, jobs.array] = of_array[0][:, inverse], of_array[3][:, inverse]
+    phases[:, jobs.array, : c.N_PHASES] = of_array[1][:, inverse]
+    activity[:, jobs.array, : c.N_ACTIVITY] = of_array[2][:, inverse]
     if jobs.vector:
         tilings = np.stack([chosen[:, jobs.product.get(i, i)] for i in jobs.vector], axis=1)
         tilings[cycles[:, [jobs.product.get(i, i) for i in jobs.vector]] < 0] = 0  # its product has none
