@@ -49,7 +49,7 @@ def issue_cycles(design: Design, program: Program, tile: dict[str, int]) -> tupl
     rows, cols, config = design.array_rows, design.array_cols, program.config
     n_pixels = tile["rows"] * config.out_w
     taps = config.kernel_h * config.kernel_w
-    k_blocks, n_folds = tile["blocks"] * taps, cd(tile["n_valid"], cols)
+    k_blocks, n_folds = tile["blocks"] * taps * config.passes, cd(tile["n_valid"], cols)
     if config.pooling:
         return k_blocks * n_pixels, 0, 2
     if design.dataflow == "weight_stationary":
@@ -67,7 +67,7 @@ def output_cycles(design: Design, program: Program, output: dict[str, int]) -> t
         return 1, 0
     if design.dataflow == "input_stationary":
         return cd(n_pixels, cols) * output["blocks"] * (max(rows, cols) + cols), 6
-    return output["blocks"] * n_pixels * rows // g, 6
+    return output["blocks"] * n_pixels * design.act_lanes // g, 6
 
 
 class Memories:
@@ -75,6 +75,7 @@ class Memories:
 
     def __init__(self, design: Design, program: Program, image: np.ndarray) -> None:
         self.design, self.program, self.dram = design, program, image.copy()
+        self.out_bits = design.wide_bits if program.config.out_wide else design.act_bits
         sizes = {"act": design.act_words, "weight": design.weight_words, "param": design.param_words,
                  "out": design.out_words}  # fmt: skip
         rng = random.Random(1)  # what no tile loaded must not matter
@@ -89,16 +90,30 @@ class Memories:
         if what == "act":
             n_blocks, n_rows, n_words = tile["blocks"], tile["act_rows"], config.in_w
             beats, step, address = config.act_line_beats, config.act_block_bytes, tile["act_addr"]
+            word_bits = design.act_word_bits
         else:
             n_blocks, n_rows, n_words = tile["residual_blocks"], tile["rows"], config.out_w
             beats, step, address = config.out_line_beats, config.out_block_bytes, tile["residual_addr"]
+            word_bits = design.act_lanes * self.out_bits
         line = beats * design.dram_bytes_per_cycle
         return [
             word
             for block in range(n_blocks)
             for row in range(n_rows)
-            for word in self._line(address + block * step + row * line, n_words, design.act_word_bits)
+            for word in self._line(address + block * step + row * line, n_words, word_bits)
         ]
+
+    def _lanes_moved(self, word: int, stored_bits: int, to: str) -> int:
+        """A stored word in the lanes of the output buffer (`edge`, values with their sign), or back (`stored`)."""
+        edge_bits, signed = self.design.edge_bits, self.program.config.residual_signed
+        source, target = (stored_bits, edge_bits) if to == "edge" else (edge_bits, stored_bits)
+        moved = 0
+        for lane in range(self.design.act_lanes):
+            value = word >> lane * source & (1 << source) - 1
+            if to == "edge" and signed and value >> source - 1:
+                value -= 1 << source
+            moved |= (value & (1 << target) - 1) << lane * target
+        return moved
 
     def load(self, tile: dict[str, int]) -> None:
         design = self.design
@@ -111,20 +126,21 @@ class Memories:
             words = self._line(tile["param_addr"], tile["param_words"], design.param_word_bits)
             self._put("param", tile["param_buf"], words)
         if tile["load_residual"]:
-            self._put("out", tile["out_buf"], self._lines(tile, "residual"))
+            words = self._lines(tile, "residual")
+            self._put("out", tile["out_buf"], [self._lanes_moved(word, self.out_bits, "edge") for word in words])
 
     def _put(self, name: str, buf: int, words: list[int]) -> None:
         self.words[name][buf][: len(words)] = words
 
     def store(self, output: dict[str, int]) -> None:
-        config, size = self.program.config, cd(self.design.act_word_bits, 8)
+        config, size = self.program.config, cd(self.design.act_lanes * self.out_bits, 8)
         words = iter(self.words["out"][output["out_buf"]])
         for block in range(output["blocks"]):
             for row in range(output["rows"]):
                 address = output["store_addr"] + block * config.out_block_bytes
                 address += row * config.out_line_beats * self.design.dram_bytes_per_cycle
                 for i in range(config.out_w):
-                    raw = next(words).to_bytes(size, "little")
+                    raw = self._lanes_moved(next(words), self.out_bits, "stored").to_bytes(size, "little")
                     self.dram[address + i * size :][:size] = np.frombuffer(raw, np.uint8)
 
 

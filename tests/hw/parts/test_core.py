@@ -32,6 +32,15 @@ MACHINES: dict[str, dict[str, Any]] = {
     },
     "binary": {"array_rows": 4, "array_cols": 8, "weight_bits": 1, "acc_bits": 10, "requant_multiplier_bits": 31},
     "wide_fields": {"array_rows": 3, "array_cols": 3, "act_bits": 16, "weight_bits": 16, "acc_bits": 48},
+    "wide_edges": {"array_rows": 4, "array_cols": 2, "act_bits": 5, "wide_bits": 11},
+}  # fmt: skip
+N_OF_M: dict[str, dict[str, Any]] = {  # weight stationary
+    "blocks_of_whole_folds": {"n_of_m": "2:4", "array_rows": 4, "array_cols": 4},
+    "folds_of_whole_blocks": {"n_of_m": "1:2", "array_rows": 2, "array_cols": 8, "wide_bits": 12},
+    "blocks_across_folds": {"n_of_m": "1:2", "array_rows": 2, "array_cols": 6, "acc_bits": 12, "double_buffered": False,
+                            "scratchpad_banks": 1},
+    "odd_groups": {"n_of_m": "2:3", "array_rows": 6, "array_cols": 3, "weight_bits": 5, "acc_overflow": "saturate",
+                   "acc_bits": 13},
 }  # fmt: skip
 
 
@@ -46,6 +55,7 @@ def case(design: Design, rng: np.random.Generator, shape: str) -> tuple[Layer, T
             weight_bits=design.weight_bits,
             per_channel=design.requant_granularity == "per_channel",
             power_of_two=design.requant == "shift",
+            wide_bits=design.wide_bits,
         )
         tiling = smallest_tiling(design, layer)
         larger = Tiling(
@@ -69,7 +79,7 @@ def wanted_activity(design: Design, program: Program, layer: Layer) -> dict[str,
     for tile in tile_rows(program):
         n_pixels = tile["rows"] * config.out_w
         n_folds, p_folds = cd(tile["n_valid"], cols), cd(n_pixels, cols)
-        k_blocks = tile["blocks"] * config.kernel_h * config.kernel_w
+        k_blocks = tile["blocks"] * config.kernel_h * config.kernel_w * config.passes
         row = tile["row_offset"] + np.arange(tile["rows"])[:, None] * config.stride_h + np.arange(config.kernel_h)
         col = np.arange(config.out_w)[:, None] * config.stride_w + np.arange(config.kernel_w) - config.pad_left
         inside = np.sum((row >= 0) & (row < tile["act_rows"])) * np.sum((col >= 0) & (col < config.in_w))
@@ -78,7 +88,7 @@ def wanted_activity(design: Design, program: Program, layer: Layer) -> dict[str,
             total["act_read_en"] += inside
             total["out_write_en"] += tile["blocks"] * n_pixels
             continue
-        total["act_read_en"] += inside * (1 if flow == "input_stationary" else n_folds)
+        total["act_read_en"] += config.passes * inside * (1 if flow == "input_stationary" else n_folds)
         if flow == "weight_stationary":
             vectors, n_weights, n_writes = k_blocks * n_folds * n_pixels, k_blocks * n_folds * rows, 0
             n_writes, n_first = vectors, n_folds * n_pixels
@@ -136,6 +146,12 @@ def test_random_layers(dataflow: str, machine: str) -> None:
     shapes = [shape for shape in (*SHAPES, "conv") if design.weight_bits > 1 or shape not in grouped]
     number = list(MACHINES).index(machine)
     check(design, number, shapes, eager=number % 2 == DATAFLOWS.index(dataflow) % 2)
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize("machine", N_OF_M)
+def test_random_layers_of_kept_weights(machine: str) -> None:
+    check(Design(**{**SMALL, **N_OF_M[machine]}), list(N_OF_M).index(machine), (*SHAPES, "conv", "matrix"), eager=True)
 
 
 @pytest.mark.rtl
