@@ -83,9 +83,12 @@ class Drain(wiring.Component):
             biased = Signal(signed(max(len(total), BIAS_BITS) + 1), name=f"biased_{i}")
             scaled = Signal((biased * config.multiplier).shape(), name=f"scaled_{i}", reset_less=True)
             result = Signal(signed(design.act_bits + 2), name=f"result_{i}", reset_less=True)
-            m.d.comb += biased.eq(total + self.rows[i].bias)
             # Two bits more than any bound, so that what is cut off is beyond the bound with the zero point added, too.
-            wide = rounded(scaled, config.shift, bits=design.act_bits + 4) + config.out_zero
+            wide = Signal(signed(design.act_bits + 5), name=f"wide_{i}")
+            m.d.comb += [
+                biased.eq(total + self.rows[i].bias),
+                wide.eq(rounded(scaled, config.shift, bits=design.act_bits + 4) + config.out_zero),
+            ]
             with m.If(enable):
                 m.d.sync += scaled.eq(biased * config.multiplier)
                 m.d.sync += result.eq(clip(wide, config.out_low, config.out_high))

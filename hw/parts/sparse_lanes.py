@@ -13,9 +13,11 @@ from amaranth.lib.wiring import In, Out
 
 from designs.families.sparse import Design
 from hw.parts.array import tree
-from hw.parts.sparse_list import LaneList
+from hw.parts.sparse_list import LaneList, word_bits, word_of_beat
 from hw.parts.sparse_mac import MultiplyAccumulate
 from hw.parts.sparse_types import LANE_EVENTS, NUMBER_BITS, PHASES, config_layout, load_layout
+
+LOADING = ("load_buf", "take_length", "new_length", "take_word", "new_word")  # ports of a lane, as of `LaneList`
 
 
 def counts_layout(design: Design) -> data.StructLayout:
@@ -33,10 +35,11 @@ class Lane(wiring.Component):
     def __init__(self, design: Design, ports: dict[str, Any]) -> None:
         self.design = design
         common = {
-            "load": In(load_layout(design)),
+            "load_buf": In(1),
             "take_length": In(1),
-            "beat_length": In(NUMBER_BITS),
+            "new_length": In(NUMBER_BITS),
             "take_word": In(1),
+            "new_word": In(word_bits(design)),
             "pending": Out(1),
             "phase": In(PHASES),
             "slice_buf": In(1),
@@ -52,10 +55,7 @@ class Lane(wiring.Component):
         m.submodules.entries = entries = LaneList(self.design)
         m.submodules.mac = mac = MultiplyAccumulate(self.design)
         m.d.comb += [
-            entries.load.eq(self.load),
-            entries.take_length.eq(self.take_length),
-            entries.beat_length.eq(self.beat_length),
-            entries.take_word.eq(self.take_word),
+            *(getattr(entries, name).eq(getattr(self, name)) for name in LOADING),
             self.pending.eq(entries.pending),
             entries.buf.eq(self.slice_buf),
             mac.draining.eq(self.phase.drain),
@@ -108,7 +108,6 @@ class Lanes(wiring.Component):
         for number, lane in enumerate(lanes):
             m.submodules[f"lane_{number}"] = lane
             m.d.comb += [
-                lane.load.eq(self.load),
                 lane.phase.eq(self.phase),
                 lane.slice_buf.eq(self.slice_buf),
                 lane.read_tag.eq(self.read_tag),
@@ -123,18 +122,22 @@ class Lanes(wiring.Component):
     def _load(self, m: Module, lanes: Sequence[Lane]) -> None:
         """Lengths by the number of their beat; list beats to the first lane that waits for one."""
         load, per_beat = self.load, self.design.lengths_per_beat
+        word = Signal(word_bits(self.design))
         pending, first = Signal(len(lanes)), Signal(len(lanes))
         m.d.comb += [
             pending.eq(Cat(lane.pending for lane in lanes)),
             first.eq(pending & -pending),
             self.pending.eq(pending.any()),
+            word.eq(word_of_beat(self.design, load.beat)),
         ]
         for number, lane in enumerate(lanes):
             beat, place = divmod(number, per_beat)
             m.d.comb += [
                 lane.take_length.eq(load.section.lengths & (load.index == beat)),
-                lane.beat_length.eq(load.beat.word_select(place, NUMBER_BITS)),
+                lane.load_buf.eq(load.slice_buf),
+                lane.new_length.eq(load.beat.word_select(place, NUMBER_BITS)),
                 lane.take_word.eq(load.section.list & first[number]),
+                lane.new_word.eq(word),
             ]
 
     @abstractmethod

@@ -49,9 +49,9 @@ class MultiplyAccumulate(wiring.Component):
         read, write = memory.read_port(domain="comb"), memory.write_port()
         product = Signal(signed(design.value_bits + operand_bits(design)), reset_less=True)
         tag = Signal(design.tag_bits, reset_less=True)
-        fitted, overflow = fit(
-            read.data + product, bits=design.acc_bits, saturate=design.acc_overflow == "saturate"
-        )
+        exact = Signal((read.data + product).shape())
+        m.d.comb += exact.eq(read.data + product)
+        fitted, overflow = fit(exact, bits=design.acc_bits, saturate=design.acc_overflow == "saturate")
         m.d.sync += [product.eq(self.value * self.activation), tag.eq(self.tag), self.update.eq(self.valid)]
         m.d.comb += [
             self.mac.eq(self.valid & (self.value != 0)),

@@ -10,10 +10,10 @@ from amaranth.lib.wiring import In, Out
 from designs.families.sparse import Design
 from hw.parts.sparse_broadcast import Broadcast
 from hw.parts.sparse_lanes import Lane, Lanes
-from hw.parts.sparse_list import LaneList, entry_of, list_words
+from hw.parts.sparse_list import LaneList, entry_of, list_words, word_bits
 from hw.parts.sparse_mac import MultiplyAccumulate
 from hw.parts.sparse_pointers import LanePointers
-from hw.parts.sparse_types import NUMBER_BITS, cut, operand_bits
+from hw.parts.sparse_types import NUMBER_BITS, cut, load_layout, operand_bits
 
 
 def work_layout(design: Design) -> data.StructLayout:
@@ -75,7 +75,7 @@ class QueueWalker(wiring.Component):
                 "pop": Out(1),
                 "read": Out(1),
                 "address": Out(range(list_words(design))),
-                "word": In(unsigned(design.entries_per_beat * design.entry_bits)),
+                "word": In(word_bits(design)),
                 "valid": Out(1),
                 "value": Out(signed(design.value_bits)),
                 "activation": Out(signed(operand_bits(design))),
@@ -135,6 +135,7 @@ class QueueLane(Lane):
         super().__init__(
             design,
             {
+                "load": In(load_layout(design)),
                 "take_pointers": In(1),
                 "look_up": In(1),
                 "column": In(design.column_bits),
@@ -198,6 +199,7 @@ class QueueLanes(Lanes):
         ]
         for number, lane in enumerate(lanes):
             m.d.comb += [
+                lane.load.eq(load),
                 lane.take_pointers.eq(load.section.pointers & (load.lane == number)),
                 lane.look_up.eq(broadcast.look_up),
                 lane.column.eq(broadcast.column),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import gcd
+
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import ceil_log2
+from amaranth.utils import ceil_log2, exact_log2
 
 from designs.families.sparse import Design
 from hw.parts.scratchpad import Buffers
@@ -50,9 +52,10 @@ class RowStore(wiring.Component):
         arrived, index, complete = self._arriving(m)
         line, part = cut(index, n_banks // per_beat)
         read_line, read_bank = cut(self.first, n_banks)
-        turn = Signal(read_bank.shape())
+        step = gcd(n_read, n_banks)  # words start at multiples of n_read, so in these banks only
+        turn = Signal(range(max(n_banks // step, 2)))
         with m.If(self.read):
-            m.d.sync += turn.eq(read_bank)
+            m.d.sync += turn.eq(read_bank >> exact_log2(step))
         words = []
         for bank in range(n_banks):
             m.submodules[f"bank_{bank}"] = memory = Buffers(
@@ -74,8 +77,8 @@ class RowStore(wiring.Component):
             ]
             words.append(read.data)
         for i in range(n_read):
-            chosen = Array(words[(i + bank) % n_banks] for bank in range(n_banks))
-            m.d.comb += self.rows[i].eq(chosen[turn] if n_banks > 1 else words[0])
+            chosen = Array(words[(i + bank) % n_banks] for bank in range(0, n_banks, step))
+            m.d.comb += self.rows[i].eq(chosen[turn] if len(chosen) > 1 else chosen[0])
         return m
 
     def _arriving(self, m: Module) -> tuple[Value, Value, Value]:

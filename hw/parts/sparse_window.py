@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import NamedTuple
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -14,7 +15,7 @@ from hw.parts.array import tree
 from hw.parts.operands import stored_value
 from hw.parts.scratchpad import Buffers
 from hw.parts.sparse_lanes import Lane, Lanes
-from hw.parts.sparse_list import LaneList, entry_of, list_words
+from hw.parts.sparse_list import LaneList, entry_of, list_words, word_bits
 from hw.parts.sparse_mac import MultiplyAccumulate
 from hw.parts.sparse_types import NUMBER_BITS, config_layout, cut, load_layout, n_words, operand_bits
 
@@ -26,11 +27,16 @@ class Next(NamedTuple):
     column: Value
 
 
-def first_column(columns: list[Next]) -> Next:
+def first_column(m: Module, columns: list[Next]) -> Next:
     """The lowest of the columns that are there."""
+    number = count()
 
     def lower(a: Next, b: Next) -> Next:
-        return Next(a.valid | b.valid, Mux(a.valid & (~b.valid | (a.column <= b.column)), a.column, b.column))
+        # Signals of their own: an expression would be repeated at each of its places in the levels above.
+        of_two = Next(Signal(name=f"any_{next(number)}"), Signal.like(a.column, name=f"lower_{next(number)}"))
+        takes_first = a.valid & (~b.valid | (a.column <= b.column))
+        m.d.comb += [of_two.valid.eq(a.valid | b.valid), of_two.column.eq(Mux(takes_first, a.column, b.column))]
+        return of_two
 
     return tree(columns, lower)
 
@@ -114,7 +120,7 @@ class WindowWalker(wiring.Component):
                 "length": In(NUMBER_BITS),
                 "read": Out(1),
                 "address": Out(range(list_words(design))),
-                "word": In(unsigned(design.entries_per_beat * design.entry_bits)),
+                "word": In(word_bits(design)),
                 "more": Out(1),
                 "following": Out(design.column_bits),
                 "valid": Out(1),
@@ -215,7 +221,7 @@ class WindowLanes(Lanes):
         lanes = [WindowLane(design) for _ in range(design.n_macs)]
         head = Signal(design.column_bits)
         limit = Signal(design.column_bits + 1)
-        following = first_column([Next(lane.more, lane.following) for lane in lanes])
+        following = first_column(m, [Next(lane.more, lane.following) for lane in lanes])
         moves = self.phase.prime_1 | self.phase.multiply
         m.d.comb += [
             limit.eq(head + design.window),

@@ -20,9 +20,10 @@ from workloads.mapping.sparse import reference, refusal, slices_of
 from workloads.sparse.layer import SparseLayer, activations
 from workloads.sparse.random_layers import KINDS, random_layer
 
-_SIZES = {"tiny": 3, "small": 20, "large": 64}  # most rows and columns
+_TINY, _SMALL, _LARGE, _TALL = 3, 16, 64, 300  # most rows and columns of random matrices
+_TALL_DRAWS = 10
 _DRAWS = 200  # random layers tried before a machine counts as too small for any
-_MOST_MACS = 6000  # multiplications of a case: its RTL runs for seconds at most
+_MOST_MACS = 5000  # multiplications of a case: its RTL runs for seconds at most
 _MULTIPLY = ("multiply", "stall_window", "stall_queue", "imbalance")  # parts of the multiply phase
 
 
@@ -57,7 +58,7 @@ def verify_point(
     simulator: SimulatorName | None,
     waves_dir: Path | None,
 ) -> tuple[CaseResult, ...]:
-    """A layer of each kind of matrix and a tiny one, each without stalls and with beats and receiver that wait."""
+    """Layers of `draw_layers`, each without stalls and once more with beats and a receiver that wait."""
     rng = np.random.default_rng([seed, index])
     cases = [case for layer in draw_layers(design, rng) for case in (free(layer), stalled(design, layer, rng))]
     verilog = sparse_verilog(design)
@@ -75,22 +76,30 @@ def verify_point(
 
 
 def draw_layers(design: Design, rng: np.random.Generator) -> list[SparseLayer]:
-    """Random layers that fit the machine: one of each kind of matrix, the first of them large, and a tiny one."""
-    first = int(rng.integers(len(KINDS)))
-    sizes = {kind: "large" if number == first else "small" for number, kind in enumerate(KINDS)}
-    wanted = [(kind, _SIZES[size]) for kind, size in sizes.items()] + [(None, _SIZES["tiny"])]
-    return [_draw(design, rng, kind, size) for kind, size in wanted]
+    """Random layers that fit the machine: one of each kind of matrix, one of them large, a tall one and a tiny one.
+
+    The tall one is cut into slices, where the machine takes several and the draws find one.
+    """
+    large = int(rng.integers(len(KINDS)))
+    sizes = [(kind, _LARGE if number == large else _SMALL) for number, kind in enumerate(KINDS)]
+    layers = [_draw(design, rng, kind, size, size) for kind, size in [*sizes, (None, _TINY)]]
+    tall = min(3 * design.accumulators * design.n_sets, _TALL)
+    for _ in range(_TALL_DRAWS):
+        layer = _draw(design, rng, None, tall, _SMALL)
+        if len(slices_of(design, layer)) > 1:
+            break
+    return [*layers, layer]
 
 
-def _draw(design: Design, rng: np.random.Generator, kind: str | None, most: int) -> SparseLayer:
+def _draw(design: Design, rng: np.random.Generator, kind: str | None, max_height: int, max_width: int) -> SparseLayer:
     for _ in range(_DRAWS):
         layer = random_layer(
             rng,
             value_bits=design.value_bits,
             act_bits=design.act_bits,
             multiplier_bits=design.requant_multiplier_bits,
-            max_height=most,
-            max_width=min(most, design.act_words),
+            max_height=max_height,
+            max_width=min(max_width, design.act_words),
             kind=kind,
         )
         if layer.n_macs <= _MOST_MACS and refusal(design, layer) is None:
