@@ -17,7 +17,7 @@ class LayerRun:
     activity: Mapping[str, int]  # action -> count
     roofline_cycles: int  # no machine with this array and this DRAM port can need fewer
     n_macs: int  # multiplications that the layer needs, padding not counted
-    utilization: float  # n_macs over the MACs that the array could have done in `cycles`
+    utilization: float  # n_macs, without those that the machine leaves out, over what the array could have done
     repeat: int = 1
     tiling: Any = None  # the family's own tiling (a dataclass), None where it has none
 

@@ -119,8 +119,8 @@ class Arithmetic:
     block is `lanes` consecutive input channels. `order` says what meets the `accumulator_bits` wide register:
     - "product": each product in turn (output stationary). After every `tile_blocks` channel blocks the register is
       added to the memory accumulator, itself under the same overflow rule, and starts again from zero.
-    - "block": the exact sum of the up to `lanes` products of one (block, row, column), in turn. Where `n_of_m` is (n, m)
-      with n < m, one sum after the other: each takes the next n non-zero weights of every m consecutive channels.
+    - "block": the exact sum of the up to `lanes` products of one (block, row, column), in turn. Where `n_of_m` is
+      (n, m) with n < m, one sum after the other: each takes the next n non-zero weights of every m channels.
     Every addition whose exact result does not fit counts as one overflow.
     """
 

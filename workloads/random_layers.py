@@ -24,13 +24,15 @@ def random_layer(
     residual: bool | None = None,
     power_of_two: bool = False,
     wide_bits: int = 0,
+    group_lanes: int = 1,
 ) -> tuple[Layer, np.ndarray, np.ndarray | None]:
     """(layer with numbers, input, residual or None) of at most about `max_macs` multiplications.
 
     `shape` is one of SHAPES (any where None, but no groups for one-bit weights), `residual` asks for a residual (a
     third of the convolutions where None; pooling has none). Activations are signed or not, with any zero point; one-bit
     weights are -1 and +1. Scales spread the outputs over the stored range; they are powers of two where asked. Where
-    there are `wide_bits`, half of the convolutions have outputs (and residuals) of act_bits + 1 to wide_bits bits.
+    there are `wide_bits`, half of the convolutions have outputs (and residuals) of act_bits + 1 to wide_bits bits. Of
+    every `group_lanes` input channels an output channel keeps 1 to all weights, as many as the layer draws.
     """
     shape = shape or str(rng.choice(SHAPES if weight_bits > 1 else _UNGROUPED))
     layer = _shape(rng, shape, max_macs, weight_bits)
@@ -49,6 +51,8 @@ def random_layer(
         )  # fmt: skip
         return replace(layer, numbers=numbers), x, None
     weights = _weights(rng, layer, shape, weight_bits)
+    if group_lanes > 1 and shape != "average_pool":
+        weights = _pruned(rng, weights, group_lanes)
     scales_differ = per_channel and shape != "average_pool"
     numbers = _numbers(rng, layer, weights, (in_low, in_high, in_zero), scales_differ, power_of_two)
     layer = replace(layer, numbers=numbers)
@@ -145,6 +149,14 @@ def _weights(rng: np.random.Generator, layer: Layer, shape: str, bits: int) -> n
     if bits == 1:
         return rng.choice([-1, 1], size)
     return rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), size)
+
+
+def _pruned(rng: np.random.Generator, weights: np.ndarray, group_lanes: int) -> np.ndarray:
+    """Weights (out, in, kh, kw) of which a number between 1 and `group_lanes` is kept in each group of that many in."""
+    n_kept = int(rng.integers(1, group_lanes + 1))
+    order = rng.random((weights.shape[0], -(-weights.shape[1] // group_lanes), group_lanes, *weights.shape[2:]))
+    kept = order.argsort(axis=2).argsort(axis=2) < n_kept
+    return weights * kept.reshape(weights.shape[0], -1, *weights.shape[2:])[:, : weights.shape[1]]
 
 
 def _numbers(

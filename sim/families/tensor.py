@@ -26,9 +26,10 @@ from sim.vector_layers import (
 )
 from workloads.kinds.network import Network
 from workloads.layer import Arithmetic, Layer
+from workloads.mapping.n_of_m import kept_macs, passes
 from workloads.mapping.numbers import arithmetic, bind_numbers
 from workloads.mapping.program import LayerConfig, Program
-from workloads.mapping.tensor import Tiling, build_program, layer_refusal, place_refusal, refusal
+from workloads.mapping.tensor import Tiling, build_program, layer_refusal, out_word_bits, place_refusal, refusal
 from workloads.mapping.vector import build_vector_program, vector_layer_refusal, vector_refusal
 from workloads.mapping.vector_numbers import bind_vector_numbers, vector_arithmetic
 from workloads.mapping.vector_weights import product_mismatch, smallest_cached_tiling
@@ -59,7 +60,7 @@ def simulate(designs: Sequence[Design], workload: Network, tilings: Sequence[Til
 def simulate_layers(
     designs: Sequence[Design], layers: Sequence[Job], tilings: Sequence[Tiling | None] | None = None
 ) -> list[Run]:
-    """One Run a design, in order; the whole batch is one call of the compiled kernels.
+    """One Run a design, in order; designs of one `n_of_m` are one call of the compiled kernels.
 
     Layers of the array are cut by the tiling of the same place in `tilings`; where that is None, by the best one that
     fits (fewest cycles, then fewest DRAM bytes) of the lattice of `search.list_candidates`. Layers of the vector unit
@@ -78,8 +79,13 @@ def simulate_layers(
     for index in jobs.vector:
         if problem := product_mismatch(layers[index], jobs.product_of(index)):  # type: ignore[arg-type]
             return [Run(failure=problem)] * len(designs)
-    cycles, phases, activity, chosen = _run_jobs(designs, jobs)
-    return [_run(design, jobs, cycles[d], phases[d], activity[d], chosen[d]) for d, design in enumerate(designs)]
+    runs: dict[int, Run] = {}
+    for n_of_m in dict.fromkeys(design.n_of_m for design in designs):
+        of_pattern = [d for d, design in enumerate(designs) if design.n_of_m == n_of_m]
+        cycles, phases, activity, chosen = _run_jobs([designs[d] for d in of_pattern], jobs)
+        for i, d in enumerate(of_pattern):
+            runs[d] = _run(designs[d], jobs, cycles[i], phases[i], activity[i], chosen[i])
+    return [runs[d] for d in range(len(designs))]
 
 
 class _Jobs:
@@ -106,16 +112,23 @@ class _Jobs:
         assert not isinstance(found, VectorLayer)
         return found
 
-    def distinct(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def passes(self, index: int, design: Design) -> int:
+        """How often the design computes the k-blocks of a layer of the array."""
+        roofline = self.rooflines[index]
+        assert isinstance(roofline, _Roofline)
+        return roofline.of_pattern(design)[0]
+
+    def distinct(self, design: Design) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Layers of the array that differ: their numbers, pinned tilings, who makes their weights; and which is which.
 
-        Heads of attention and layers of a transformer are alike, and each is searched once.
+        Heads of attention and layers of a transformer are alike, and each is searched once. The numbers hold for all
+        designs of the same `n_of_m`.
         """
         rows = np.zeros((len(self.array), c.N_LAYER + 4 + v.N_LAYER), dtype=np.int64)
         for row, index in zip(rows, self.array, strict=True):
             layer, source = self.layers[index], self.source.get(index)
             assert isinstance(layer, Layer)
-            row[: c.N_LAYER] = layer_numbers(layer, source)
+            row[: c.N_LAYER] = layer_numbers(layer, source, self.passes(index, design))
             row[c.N_LAYER : c.N_LAYER + 4] = _tiling_numbers(self.pinned[index])
             if source is not None:
                 row[c.N_LAYER + 4 :] = vector_layer_numbers(source)
@@ -143,7 +156,10 @@ class _Jobs:
 def _run_jobs(
     designs: Sequence[Design], jobs: _Jobs
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(cycles, phases, activity, tilings) of every layer on every design; cycles are -1 where a layer does not fit."""
+    """(cycles, phases, activity, tilings) of every layer on every design, all of one `n_of_m`.
+
+    Cycles are -1 where a layer does not fit.
+    """
     shape = len(designs), len(jobs.layers)
     cycles = np.zeros(shape, dtype=np.int64)
     phases = np.zeros((*shape, len(_PHASES)), dtype=np.int64)
@@ -151,7 +167,7 @@ def _run_jobs(
     chosen = np.zeros((*shape, 4), dtype=np.int64)
     numbers = np.array([design_numbers(design) for design in designs], dtype=np.int64)
     vector_numbers = np.array([vector_design_numbers(design) for design in designs], dtype=np.int64)
-    layers, pinned, sources, inverse = jobs.distinct()
+    layers, pinned, sources, inverse = jobs.distinct(designs[0])
     of_array = run_batch(numbers, layers, np.repeat(pinned[None], len(designs), axis=0), vector_numbers, sources)
     cycles[:, jobs.array], chosen[:, jobs.array] = of_array[0][:, inverse], of_array[3][:, inverse]
     phases[:, jobs.array, : c.N_PHASES] = of_array[1][:, inverse]
@@ -212,7 +228,7 @@ def roofline_cycles(design: Design, layer: Job) -> int:
 def run_program(design: Design, program: Program, layer: Layer | None = None) -> LayerRun:
     """The run of an explicit program, as its machine executes it; `layer` gives name, MACs and roofline."""
     cycles, phases, activity, _, _ = _events(design, program)
-    n_macs = layer.n_macs if layer else 0
+    n_macs, n_kept = (layer.n_macs, kept_macs(design, layer)) if layer else (0, 0)
     return LayerRun(
         name=layer.name if layer else "",
         cycles=cycles,
@@ -220,7 +236,7 @@ def run_program(design: Design, program: Program, layer: Layer | None = None) ->
         activity=dict(zip(c.ACTIVITY, activity.tolist(), strict=True)),
         roofline_cycles=roofline_cycles(design, layer) if layer else 0,
         n_macs=n_macs,
-        utilization=n_macs / (design.array_rows * design.array_cols * cycles),
+        utilization=n_kept / (design.array_rows * design.array_cols * cycles),
     )
 
 
@@ -305,13 +321,17 @@ def design_numbers(design: Design) -> list[int]:
         design.dram_latency_cycles,
         design.dram_burst_bytes,
         design.vector_words if design.vector_lanes else 0,
+        design.act_lanes,
+        design.channel_unit,
+        design.act_bits,
+        -(-design.act_lanes * design.wide_bits // 8),
     ]
 
 
 _TOKENS_ARE = {"": 0, "keys": c.CHANNELS_OUT, "values": c.CHANNELS_IN}
 
 
-def layer_numbers(layer: Layer, source: VectorLayer | None = None) -> list[int]:
+def layer_numbers(layer: Layer, source: VectorLayer | None = None, n_passes: int = 1) -> list[int]:
     """A layer as the kernels take it (columns.L_POOLING and so on); `source` makes its weights, where any does."""
     return [
         layer.kind == "max_pool",
@@ -332,6 +352,8 @@ def layer_numbers(layer: Layer, source: VectorLayer | None = None) -> list[int]:
         layer.shared_weights,
         layer.residual,
         *((_TOKENS_ARE[source.role], source.in_h, source.in_w, source.cached) if source else (0, 0, 0, 0)),
+        layer.out_bits,
+        n_passes,
     ]
 
 
@@ -354,6 +376,8 @@ def _config_numbers(config: LayerConfig) -> list[int]:
         config.in_w,
         config.out_w,
         config.residual,
+        config.out_wide,
+        config.passes,
     ]
 
 
@@ -384,7 +408,7 @@ def _run(
             activity=dict(zip(names, counts, strict=True)),
             roofline_cycles=roofline.cycles(design),
             n_macs=roofline.n_macs,
-            utilization=roofline.n_macs / (n_pes * n_cycles),
+            utilization=_n_kept(design, roofline) / (n_pes * n_cycles),
             repeat=layer.repeat,
             tiling=_tiling(numbers) if isinstance(layer, Layer) else None,
         )
@@ -434,24 +458,39 @@ def _cache_tiling(design: Design, jobs: _Jobs, index: int) -> Tiling | None:
 
 
 class _Roofline:
-    """What a layer needs whatever the machine: MACs, and values that cross the DRAM port at least once."""
+    """What a layer needs whatever the machine: MACs, and values that cross the DRAM port at least once.
+
+    An n:m machine computes n of every m products in each of its passes; it reads as many weights, with their places.
+    """
 
     def __init__(self, layer: Layer) -> None:
-        self.n_macs = layer.n_macs
+        self.layer, self.n_macs = layer, layer.n_macs
+        self._of_pattern: dict[str, tuple[int, int]] = {}
         rows = _touched(layer.in_h, layer.out_h, layer.kernel_h, layer.stride_h, layer.pad_top)
         columns = _touched(layer.in_w, layer.out_w, layer.kernel_w, layer.stride_w, layer.pad_left)
         n_outputs = layer.n_images * layer.out_channels * layer.out_h * layer.out_w
-        self.n_activations = layer.n_images * layer.in_channels * rows * columns + n_outputs * (1 + layer.residual)
+        self.n_inputs = layer.n_images * layer.in_channels * rows * columns
+        self.n_stored = n_outputs * (1 + layer.residual)
         self.n_weights = layer.n_weights // (layer.groups if layer.shared_weights else 1)
         self.n_channels = layer.out_channels if layer.kind == "conv" else 0
 
     def cycles(self, design: Design) -> int:
-        bits = self.n_activations * design.act_bits + self.n_weights * design.weight_bits
+        n, m = self.of_pattern(design)[0] * design.kept_lanes, design.group_lanes  # of m products, in all passes
+        bits = self.n_inputs * design.act_bits + self.n_stored * out_word_bits(design, self.layer) // design.act_lanes
+        bits += -(-self.n_weights * n // m) * (design.weight_bits + design.place_bits)
         bits += self.n_channels * (32 + design.channel_scale_bits)
-        n_bytes = -(-bits // 8)
-        return max(
-            -(-self.n_macs // (design.array_rows * design.array_cols)), -(-n_bytes // design.dram_bytes_per_cycle)
-        )
+        n_bytes, n_pes = -(-bits // 8), design.array_rows * design.array_cols
+        return max(-(-self.n_macs * n // (m * n_pes)), -(-n_bytes // design.dram_bytes_per_cycle))
+
+    def of_pattern(self, design: Design) -> tuple[int, int]:
+        """(passes, MACs that cannot be left out) of the layer on an n:m machine."""
+        if design.n_of_m not in self._of_pattern:
+            self._of_pattern[design.n_of_m] = passes(design, self.layer), kept_macs(design, self.layer)
+        return self._of_pattern[design.n_of_m]
+
+
+def _n_kept(design: Design, roofline: _Roofline | VectorRoofline) -> int:
+    return roofline.of_pattern(design)[1] if isinstance(roofline, _Roofline) else roofline.n_macs
 
 
 def _touched(n_in: int, n_out: int, kernel: int, stride: int, pad: int) -> int:

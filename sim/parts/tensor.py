@@ -31,7 +31,7 @@ def tensor_inventory(design: Design) -> Inventory:
         "act_scratchpad": _scratchpad(design, design.act_words, design.act_word_bits, "act"),
         "weight_scratchpad": _scratchpad(design, design.weight_words, design.weight_word_bits, "weight"),
         "accumulator": _buffers(design, design.acc_words, design.acc_word_bits, "acc", n_readers=2, n_writers=1),
-        "output_buffer": _buffers(design, design.out_words, design.act_word_bits, "out", n_readers=2, n_writers=2),
+        "output_buffer": _buffers(design, design.out_words, design.out_word_bits, "out", n_readers=2, n_writers=2),
         "parameters": _buffers(design, design.param_words, design.param_word_bits, "param", n_readers=1, n_writers=1),
         **tensor_vector.vector_slices(design),
         "dram": (Part(kind="dram", bits=8, reads={"dram_read_bytes": 1}, writes={"dram_write_bytes": 1}),),

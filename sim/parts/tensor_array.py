@@ -12,8 +12,8 @@ def operand_bits(design: Design) -> int:
 
 
 def weight_operand_bits(design: Design) -> int:
-    """A weight in the array; a binary one takes the two bits of -1, 0 and +1."""
-    return max(design.weight_bits, 2)
+    """A weight in the array, with its place if it has one; a binary one takes the two bits of -1, 0 and +1."""
+    return max(design.weight_bits, 2) + design.place_bits
 
 
 def sum_bits(design: Design, n_products: int) -> int:
@@ -35,9 +35,11 @@ def array(design: Design) -> tuple[Part, ...]:
         return _output_stationary_array(design)
     rows, cols, each = design.array_rows, design.array_cols, {"macs": 1.0}
     operand, weight = operand_bits(design), weight_operand_bits(design)
-    stays, moves = (weight, operand) if design.dataflow == "weight_stationary" else (operand, weight)
+    group = design.group_lanes * operand  # what a row passes on: every PE chooses among all of its group
+    stays, moves = (weight, group) if design.dataflow == "weight_stationary" else (operand, weight)
     parts = [
         *_products(design),
+        *_selectors(design),
         Part(kind="enabled_register", count=rows * cols, bits=stays),
         Part(kind="register", count=rows * (cols - 1), bits=moves, operations=each),
         Part(kind="cleared_register", count=rows * (cols - 1), bits=1),  # the load signal passes along
@@ -49,6 +51,16 @@ def array(design: Design) -> tuple[Part, ...]:
             Part(kind="register", count=cols, bits=bits, operations={"macs": 1 / rows}),
         ]
     return tuple(parts)
+
+
+def _selectors(design: Design) -> tuple[Part, ...]:
+    """The activation at the place of each PE's weight, one of m."""
+    if design.group_lanes == 1:
+        return ()
+    n_pes, each = design.array_rows * design.array_cols, {"macs": 1.0}
+    return (
+        Part(kind="mux", count=n_pes, bits=operand_bits(design), other_bits=design.group_lanes, operations=each),
+    )
 
 
 def _output_stationary_array(design: Design) -> tuple[Part, ...]:
@@ -103,7 +115,10 @@ def skew(design: Design) -> tuple[Part, ...]:
         )
     weights = Part(kind="register", count=col_triangle, bits=weight, operations=into_columns)
     if design.dataflow == "weight_stationary":
-        acts = Part(kind="register", count=row_triangle, bits=operand, operations=into_rows)
+        # The lanes of a group are delayed together, as far as the last of its rows.
+        n_groups, kept = rows // design.kept_lanes, design.kept_lanes
+        delays = sum(group * kept + kept - 1 for group in range(n_groups))
+        acts = Part(kind="register", count=delays * design.group_lanes, bits=operand, operations=into_rows)
         return acts, weights, foot, Part(kind="cleared_register", bits=rows - 1)
     columns_bits = rows.bit_length()
     return (
@@ -132,7 +147,7 @@ def transposer(design: Design) -> tuple[Part, ...]:
             Part(kind="counter", bits=(rows - 1).bit_length() + 1),
         )
     if design.dataflow == "input_stationary":
-        bits = design.act_bits + 2
+        bits = design.edge_bits + 2
         return (
             Part(kind="enabled_register", count=rows * cols, bits=bits, operations={"post_ops": 1 / rows / cols}),
             Part(kind="gate", bits=2 * rows * cols),  # which lane and group is written
@@ -144,11 +159,12 @@ def transposer(design: Design) -> tuple[Part, ...]:
 def datapath(design: Design) -> tuple[Part, ...]:
     """Operands from words, delayed controls, and the addresses of weights and sums."""
     rows, cols, operand = design.array_rows, design.array_cols, operand_bits(design)
+    lanes = design.act_lanes
     weight_addr, acc_addr = _address_bits(design.weight_words), _address_bits(design.acc_words)
     act = {"act_reads": 1.0}
     parts = [
-        Part(kind="adder", count=rows, bits=operand, operations=act),  # zero points
-        Part(kind="gate", count=rows, bits=operand, operations=act),  # zero outside the image
+        Part(kind="adder", count=lanes, bits=operand, operations=act),  # zero points
+        Part(kind="gate", count=lanes, bits=operand, operations=act),  # zero outside the image
     ]
     column_count = cols.bit_length() if design.weight_bits == 1 else 0
     if column_count and design.dataflow != "input_stationary":  # columns without a channel have no weight
@@ -161,7 +177,7 @@ def datapath(design: Design) -> tuple[Part, ...]:
         return (*parts, *_fold_queue(design, rows, weight_addr, acc_addr, column_count))
     n_delays = rows + cols + (1 if design.dataflow == "weight_stationary" else 2)
     parts += [
-        Part(kind="register", count=rows, bits=operand, operations=act),
+        Part(kind="register", count=lanes, bits=operand, operations=act),
         Part(kind="cleared_register", count=n_delays, bits=5),
         Part(kind="counter", bits=weight_addr, operations={"weight_reads": 1.0}),
         Part(kind="counter", bits=acc_addr, operations={"acc_writes": 1.0}),

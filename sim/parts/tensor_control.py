@@ -18,6 +18,7 @@ RING_ENTRIES = 8
 TILE_BITS = 4 * ADDRESS_BITS + 24 + 6 * COUNT_BITS + 6 * COUNTER_BITS + 2 + 10
 OUTPUT_BITS = ADDRESS_BITS + 3 * COUNTER_BITS + 2 * COUNT_BITS + 3
 _PIXEL_BITS, _BEATS_BITS = 13, 27
+_PASS_BITS = 5  # passes of a k-block: at most 16
 
 
 def addresses(design: Design) -> tuple[Part, ...]:
@@ -66,9 +67,11 @@ def control(design: Design) -> tuple[Part, ...]:
             )
         ),
         # Pooled or requantized words to the output buffer.
-        Part(kind="mux", bits=design.act_word_bits + out + 2, other_bits=2),
+        Part(kind="mux", bits=design.out_word_bits + out + 2, other_bits=2),
         Part(kind="adder", bits=_bits(design.array_rows * design.array_cols) + 1),
     ]
+    if design.group_lanes > 1:
+        parts += [Part(kind="counter", bits=_PASS_BITS), Part(kind="gate", bits=_PASS_BITS)]
     if design.dataflow != "input_stationary":
         parts += [
             Part(kind="cleared_register", bits=COUNTER_BITS),  # channel
@@ -121,16 +124,17 @@ def dma(design: Design) -> tuple[Part, ...]:
 def gearboxes(design: Design) -> tuple[Part, ...]:
     """Beats to words of any memory, words to beats: bytes held, and the shift that puts a beat or a word in place."""
     beat = design.dram_bytes_per_cycle
-    sizes = [-(-bits // 8) for bits in (design.act_word_bits, design.weight_word_bits, design.param_word_bits)]
+    edges = sorted({-(-bits // 8) for bits in (design.act_word_bits, design.out_word_bits)})  # narrow, wide
+    sizes = [*edges, *(-(-bits // 8) for bits in (design.weight_word_bits, design.param_word_bits))]
     unit = math.gcd(beat, *sizes)
     into = gearbox(
         held=max(beat, *sizes), placed=beat, filled=beat + max(sizes), places=max(sizes), unit=unit,
         n_sizes=len(set(sizes)) + 1, counter="dram_read_bytes", beat=beat,
     )  # fmt: skip
-    word, unit = sizes[0], math.gcd(beat, sizes[0])
+    word, unit = edges[-1], math.gcd(beat, *edges)
     out_of = gearbox(
         held=max(beat, word), placed=word, filled=beat + word, places=beat, unit=unit,
-        n_sizes=2, counter="dram_write_bytes", beat=beat,
+        n_sizes=len(edges) + 1, counter="dram_write_bytes", beat=beat,
     )  # fmt: skip
     return *into, *out_of
 

@@ -19,7 +19,7 @@ def requantizers(design: Design) -> tuple[Part, ...]:
         Part(kind="adder", count=lanes, bits=biased, operations=each),
         Part(kind="register", count=lanes, bits=biased + wide, operations=each),
         *_rounded_and_clipped(design, lanes, wide, each),
-        Part(kind="cleared_register", count=lanes, bits=design.act_bits + 2, operations=each),
+        Part(kind="cleared_register", count=lanes, bits=design.edge_bits + 2, operations=each),
     ]
     if factor:
         parts.append(Part(kind="multiplier", count=lanes, bits=biased, other_bits=factor, operations=each))
@@ -29,7 +29,7 @@ def requantizers(design: Design) -> tuple[Part, ...]:
 
 
 def _rounded_and_clipped(design: Design, lanes: int, wide: int, each: dict[str, float]) -> tuple[Part, ...]:
-    kept = design.act_bits + 4
+    kept = design.edge_bits + 4
     return (
         Part(kind="shifter", count=lanes, bits=wide, other_bits=_N_SHIFTS, operations=each),
         Part(kind="gate", count=lanes, bits=wide, operations=each),  # does it fit what is kept?
@@ -37,19 +37,19 @@ def _rounded_and_clipped(design: Design, lanes: int, wide: int, each: dict[str, 
         Part(kind="incrementer", count=lanes, bits=kept, operations=each),  # the half
         Part(kind="adder", count=lanes, bits=kept, operations=each),  # the zero point
         Part(kind="comparator", count=2 * lanes, bits=kept + 1, operations=each),
-        Part(kind="mux", count=lanes, bits=design.act_bits + 2, other_bits=3, operations=each),
+        Part(kind="mux", count=lanes, bits=design.edge_bits + 2, other_bits=3, operations=each),
     )
 
 
 def residual_lanes(design: Design) -> int:
     """Lanes of the residual sum: those of a slice, or of a whole word where pixels leave a transposer."""
-    return design.array_rows if design.dataflow == "input_stationary" else design.post_lanes
+    return design.act_lanes if design.dataflow == "input_stationary" else design.post_lanes
 
 
 def residual(design: Design) -> tuple[Part, ...]:
     """Sum of two tensors. Its work has no counter of its own: area and leakage only."""
     lanes, factor = residual_lanes(design), design.requant_multiplier_bits
-    own, other = design.act_bits + 3, design.act_bits + 3  # both without their zero points
+    own, other = design.edge_bits + 3, design.edge_bits + 3  # both without their zero points
     wide = own + factor + 1
     return (
         Part(kind="adder", count=lanes, bits=own),
@@ -60,17 +60,18 @@ def residual(design: Design) -> tuple[Part, ...]:
         Part(kind="register", count=lanes, bits=own + other + 2 * factor),
         Part(kind="adder", count=lanes, bits=wide),
         *_rounded_and_clipped(design, lanes, wide, {}),
-        Part(kind="mux", count=2 * lanes, bits=design.act_bits, other_bits=2),
-        Part(kind="cleared_register", count=lanes, bits=design.act_bits + 1),
+        Part(kind="mux", count=2 * lanes, bits=design.edge_bits, other_bits=2),
+        Part(kind="cleared_register", count=lanes, bits=design.edge_bits + 1),
     )
 
 
 def output_path(design: Design) -> tuple[Part, ...]:
     """The order of accumulator words in and output words out, delayed beside the lanes; slices of words."""
-    rows, cols, lanes = design.array_rows, design.array_cols, design.post_lanes
+    channels, cols, lanes = design.act_lanes, design.array_cols, design.post_lanes
+    channel_bits = channels.bit_length()
     acc, param, out = (_bits(n) for n in (design.acc_words, design.param_words, design.out_words))
     transposed = design.dataflow == "input_stationary"
-    index = _bits(max(rows // lanes, cols)) if transposed else _bits(rows // lanes)
+    index = _bits(max(channels // lanes, cols)) if transposed else _bits(channels // lanes)
     each = {"param_reads": 1.0}
     parts = [
         # Steps: block, pixel (or row and column), slice; addresses in, parameters, out.
@@ -79,19 +80,19 @@ def output_path(design: Design) -> tuple[Part, ...]:
         Part(kind="counter", bits=param, operations=each),
         Part(kind="counter", bits=acc, operations=each),
         Part(kind="counter", bits=out, operations=each),
-        Part(kind="counter", bits=_bits(rows // lanes)),
+        Part(kind="counter", bits=_bits(channels // lanes)),
         Part(kind="adder", bits=16),
-        Part(kind="mux", bits=rows.bit_length(), other_bits=2),
+        Part(kind="mux", bits=channel_bits, other_bits=2),
         Part(kind="comparator", count=2, bits=16),  # what the output waits for
         # What is known of a step, as many cycles as it is used.
         Part(kind="cleared_register", bits=4 + 3 + 6 * (out + 2) + 2, operations=each),
-        Part(kind="cleared_register", count=4, bits=rows.bit_length() + (index if transposed or rows > lanes else 0)),
-        Part(kind="gate", count=residual_lanes(design), bits=rows.bit_length()),  # lane number against n_keep
+        Part(kind="cleared_register", count=4, bits=channel_bits + (index if transposed or channels > lanes else 0)),
+        Part(kind="gate", count=residual_lanes(design), bits=channel_bits),  # lane number against n_keep
     ]
     if transposed:
         parts += [
-            Part(kind="cleared_register", count=4, bits=_bits(rows) + _bits(cols // lanes)),
-            Part(kind="counter", bits=_bits(cols) + _bits(rows) + _bits(lanes)),
+            Part(kind="cleared_register", count=4, bits=_bits(channels) + _bits(cols // lanes)),
+            Part(kind="counter", bits=_bits(cols) + _bits(channels) + _bits(lanes)),
             Part(kind="adder", count=5, bits=out + 1),
             Part(kind="comparator", count=2, bits=out + 1),
             product_of_counts(out, 12),
@@ -105,7 +106,7 @@ def output_path(design: Design) -> tuple[Part, ...]:
             Part(kind="enabled_register", bits=acc),
             Part(kind="mux", bits=acc, other_bits=2),
         ]
-        if rows > lanes:  # the slices of a pixel lie in folds apart
+        if channels > cols:  # the slices of a pixel lie in folds apart
             parts += [
                 product_of_counts(acc, 12),
                 Part(kind="cleared_register", count=2, bits=acc),
@@ -117,18 +118,18 @@ def output_path(design: Design) -> tuple[Part, ...]:
         )
         if not transposed:
             parts.append(Part(kind="cleared_register", bits=_bits(cols // lanes)))
-    if rows > lanes and not transposed:
-        n_slices = rows // lanes
+    if channels > lanes and not transposed:
+        n_slices = channels // lanes
         parts += [
-            Part(kind="mux", bits=lanes * design.act_bits, other_bits=n_slices),
-            Part(kind="register", bits=(rows - lanes) * design.act_bits, operations={"out_writes": 1.0}),
+            Part(kind="mux", bits=lanes * design.edge_bits, other_bits=n_slices),
+            Part(kind="register", bits=(channels - lanes) * design.edge_bits, operations={"out_writes": 1.0}),
         ]
     return tuple(parts)
 
 
 def pooling(design: Design) -> tuple[Part, ...]:
     """The maximum of every lane. Its work is not told from other reads of activations: area and leakage only."""
-    lanes, bits = design.array_rows, design.act_bits
+    lanes, bits = design.act_lanes, design.act_bits
     return (
         Part(kind="comparator", count=lanes, bits=bits),
         Part(kind="gate", count=lanes, bits=bits),  # zero outside the image

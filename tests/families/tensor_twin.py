@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -159,7 +159,7 @@ class Machine:
     def lines_of(self, tile: np.ndarray) -> list[Line]:
         """The lines that a tile loads, in the order of the requests."""
         design, lines = self.design, []
-        act = word_bytes(design.act_word_bits)
+        act = word_bytes(self.block_channels() * design.act_bits)
         if tile[Tile.LOAD_ACT]:
             for _block in range(tile[Tile.BLOCKS]):
                 for _row in range(tile[Tile.ACT_ROWS]):
@@ -172,8 +172,17 @@ class Machine:
         if tile[Tile.LOAD_RESIDUAL]:
             for _block in range(tile[Tile.RESIDUAL_BLOCKS]):
                 for _row in range(tile[Tile.ROWS]):
-                    lines.append(Line(self.config.out_w, act, "out_writes"))
+                    lines.append(Line(self.config.out_w, self.out_word_bytes(), "out_writes"))
         return lines
+
+    def block_channels(self) -> int:
+        """Channels of a word: of the n lanes of each group there are m in an n:m machine."""
+        n, m = (int(text) for text in self.design.n_of_m.split(":"))
+        return self.design.array_rows // n * m
+
+    def out_word_bytes(self) -> int:
+        bits = self.design.wide_bits if self.config.out_wide else self.design.act_bits
+        return word_bytes(self.block_channels() * bits)
 
     def gearbox(self, line: Line) -> Gearbox:
         return Gearbox(line, self.design.dram_bytes_per_cycle, self.design.dram_burst_bytes)
@@ -255,7 +264,7 @@ class Machine:
                 n_lines += 1
                 self.activity["dram_requests"] += 1
                 last_line = n_lines == output[Out.BLOCKS] * output[Out.ROWS]
-                for last_cycle in self.write_line(Line(self.config.out_w, word_bytes(self.design.act_word_bits), "")):
+                for last_cycle in self.write_line(Line(self.config.out_w, self.out_word_bytes(), "")):
                     if last_cycle and last_line:
                         self.advance("stores")
                     yield
@@ -332,6 +341,7 @@ class Machine:
             for block in range(tile[Tile.BLOCKS])
             for ky in range(config.kernel_h)
             for kx in range(config.kernel_w)
+            for _pass in range(config.passes)
         ]
 
     def reads_act(self, tile: np.ndarray, pixel: tuple[int, int], tap: tuple[int, int]) -> int:
@@ -403,7 +413,7 @@ class Machine:
     def output_slots(self, output: np.ndarray) -> Iterator[tuple[bool, Counter[str]]]:
         """(last issue cycle of the output, what it sets off) in order (section 7)."""
         rows, cols = self.design.array_rows, self.design.array_cols
-        lanes = min(rows, cols)
+        lanes, channels = min(rows, cols), self.block_channels()
         n_pixels = int(output[Out.ROWS]) * self.config.out_w
         n_blocks, n_valid = int(output[Out.BLOCKS]), int(output[Out.N_VALID])
         requantization: Counter[str] = Counter(acc_reads=1, param_reads=1, post_ops=lanes)
@@ -422,16 +432,18 @@ class Machine:
         else:
             for block in range(n_blocks):
                 for pixel in range(n_pixels):
-                    for lane in range(0, rows, lanes):
+                    for lane in range(0, channels, lanes):
                         slot: Counter[str] = Counter()
-                        if block * rows + lane < n_valid:
+                        if block * channels + lane < n_valid:
                             slot += requantization
-                        if lane + lanes == rows:
+                        if lane + lanes == channels:
                             slot += word
-                        yield block == n_blocks - 1 and pixel == n_pixels - 1 and lane + lanes == rows, slot
+                        yield block == n_blocks - 1 and pixel == n_pixels - 1 and lane + lanes == channels, slot
 
 
 # Random cases
+
+PATTERNS = ("1:2", "1:4", "2:4", "1:3", "2:3", "3:4", "4:8", "2:8", "1:16")
 
 
 def random_design(rng: np.random.Generator) -> Design:
@@ -447,7 +459,7 @@ def random_design(rng: np.random.Generator) -> Design:
     beat = int(rng.choice([1, 2, 4, 8, 16, 32]))
     banks = int(rng.choice([2, 4])) if double_buffered else int(rng.choice([1, 2]))
     sizes = [int(2 ** rng.uniform(7.5, 12)) for _ in range(3)]
-    return Design(
+    design = Design(
         array_rows=rows,
         array_cols=cols,
         dataflow=one_of("weight_stationary", "input_stationary", "output_stationary"),  # type: ignore[arg-type]
@@ -466,6 +478,20 @@ def random_design(rng: np.random.Generator) -> Design:
         dram_latency_cycles=int(rng.choice([1, 2, 5, 20, 60])),
         dram_burst_bytes=beat * int(rng.choice([1, 2, 4])),
     )
+    if rng.random() < 0.4:
+        design = replace(design, wide_bits=int(rng.integers(design.act_bits + 1, 33)))
+    if design.dataflow == "weight_stationary" and rng.random() < 0.6:
+        fitting = [n_of_m for n_of_m in PATTERNS if _builds(replace(design, n_of_m=n_of_m))]
+        design = replace(design, n_of_m=fitting[int(rng.integers(len(fitting)))]) if fitting else design
+    return design
+
+
+def _builds(design: Design) -> bool:
+    try:
+        design.check()
+    except DesignError:
+        return False
+    return True
 
 
 def random_layer(rng: np.random.Generator) -> Layer:
@@ -504,12 +530,14 @@ def random_layer(rng: np.random.Generator) -> Layer:
         groups=groups,
         shared_weights=kind == "average",
         residual=kind != "max_pool" and bool(rng.random() < 0.3),
+        out_bits=int(rng.choice([1, 8, 16, 17])),
+        weight_n_of_m=((1, 1), (1, 2), (2, 4), (1, 4), (3, 8), (2, 3))[int(rng.integers(6))],
     )
 
 
 def random_tiling(rng: np.random.Generator, design: Design, layer: Layer) -> Tiling:
     """Any tiling, whether it fits or not; small tiles are the likelier ones."""
-    blocks = -(-layer.in_channels // design.array_rows)
+    blocks = -(-layer.in_channels // design.act_lanes)
     units = -(-layer.out_channels // design.channel_unit)
     return Tiling(
         rows=int(rng.integers(1, layer.out_h + 1)),
@@ -524,9 +552,7 @@ def random_case(seed: int) -> tuple[Design, Layer, Tiling]:
     rng = np.random.default_rng(seed)
     while True:
         design = random_design(rng)
-        try:
-            design.check()
-        except DesignError:
+        if not _builds(design):
             continue
         for _ in range(8):
             layer = random_layer(rng)
@@ -538,7 +564,7 @@ def random_case(seed: int) -> tuple[Design, Layer, Tiling]:
 def _n_slots(design: Design, layer: Layer) -> int:
     """About how many cycles the twin has to step: small layers on narrow memories can take very long."""
     pixels = layer.n_images * layer.out_h * layer.out_w
-    blocks = -(-layer.in_channels // design.array_rows) + 1
+    blocks = -(-layer.in_channels // design.array_rows) + design.group_lanes
     folds = -(-layer.out_channels // design.array_cols) + 1
     return pixels * blocks * folds * layer.kernel_h * layer.kernel_w
 

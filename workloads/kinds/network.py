@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from designs.errors import InputError
-from workloads.builders import transformers
+from workloads.builders import training, transformers
 from workloads.builders.convnets import mobilenet_v1, resnet18, resnet50, vgg16
 from workloads.builders.shapes import matrix_product
 from workloads.files import graph_digest, load_graph
@@ -53,7 +53,7 @@ class Network(Workload):
 
 def names() -> tuple[str, ...]:
     """Names besides paths; `gemm:MxKxN` stands for any three sizes."""
-    return (*_GRAPHS, *_BUILDERS, *transformers.names(), "gemm:MxKxN")
+    return (*_GRAPHS, *_BUILDERS, *transformers.names(), *training.names(), "gemm:MxKxN")
 
 
 def load(name: str) -> Network | None:
@@ -66,6 +66,8 @@ def load(name: str) -> Network | None:
         return network_of(jobs, name)
     if match := _GEMM.fullmatch(name):
         return _gemm(name, *(int(size) for size in match.groups()))
+    if products := training.build(name):
+        return network_of(products, name)
     suffix = Path(name).suffix
     if suffix == ".npz" and "header" not in (array_names(name) or ("header",)):
         return None  # an archive of something else; one that cannot be opened is refused below

@@ -188,6 +188,7 @@ def _random_case(design: Design, rng: np.random.Generator) -> Case:
             per_channel=design.requant_granularity == "per_channel",
             power_of_two=design.requant == "shift",
             wide_bits=design.wide_bits,
+            group_lanes=design.group_lanes,
         )
         tiling = random_tiling(design, layer, rng)
         if tiling and _small_enough(design, layer, tiling):

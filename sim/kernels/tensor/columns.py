@@ -6,12 +6,16 @@ from __future__ import annotations
 ROWS, COLS, DATAFLOW, ACT_BYTES, WEIGHT_BYTES, PARAM_BYTES, N_BUFFERS = range(7)
 ACT_WORDS, WEIGHT_WORDS, ACC_WORDS, OUT_WORDS, PARAM_WORDS, BEAT_BYTES, LATENCY, BURST_BYTES = range(7, 15)
 VECTOR_WORDS = 15  # of a buffer of the vector unit
-N_DESIGN = 16
+# Channels of an activation word, channels that fill words and columns; bits above which an output is stored wide (0:
+# none is), and bytes of a wide word.
+WORD_LANES, UNIT, NARROW_BITS, WIDE_BYTES = range(16, 20)
+N_DESIGN = 20
 WEIGHT_STATIONARY, INPUT_STATIONARY, OUTPUT_STATIONARY, POOLING = range(4)
 
 # Columns of a program's configuration.
 CFG_POOLING, CFG_KH, CFG_KW, CFG_SH, CFG_SW, CFG_PAD_LEFT, CFG_IN_W, CFG_OUT_W, CFG_RESIDUAL = range(9)
-N_CONFIG = 9
+CFG_OUT_WIDE, CFG_PASSES = range(9, 11)
+N_CONFIG = 11
 
 # Columns of TileField and OutputField that time and activity depend on; the order is that of workloads.mapping.program.
 (
@@ -47,7 +51,8 @@ L_KH, L_KW, L_SH, L_SW, L_PAD_TOP, L_PAD_LEFT, L_GROUPS, L_SHARED, L_RESIDUAL = 
 # of the source, and whether it is a cache, whose tiles hold whole groups of tokens.
 L_TOKENS_ARE, L_SOURCE_H, L_SOURCE_W, L_CACHED = range(17, 21)
 CHANNELS_OUT, CHANNELS_IN = 1, 2
-N_LAYER = 21
+L_OUT_BITS, L_PASSES = range(21, 23)
+N_LAYER = 23
 
 # Columns of a tiling, and the orders.
 X_ROWS, X_BLOCKS, X_CHANNELS, X_ORDER = range(4)
@@ -63,9 +68,9 @@ CACHE_TOKENS = 64  # of a weight tile of a cached product, at least
     J_PARAM_BYTES, J_RHO, J_DELTA, J_POST, J_TAPS, J_N_IMAGES, J_IN_H, J_IN_W, J_OUT_H, J_OUT_W, J_KH, J_KW, J_SH, J_SW,
     J_PAD_TOP, J_PAD_LEFT, J_SHARED, J_RESIDUAL, J_ACT_LINE, J_RESIDUAL_LINE, J_STORE_LINE,
     J_N_GROUPS, J_GROUP_CHANNELS, J_GROUP_BLOCKS, J_LAST_CHANNELS, J_LAST_BLOCKS, J_N_CLASSES,
-    J_SLICES, J_TOKENS_ARE, J_SOURCE_H, J_SOURCE_W, J_IN_CHANNELS,
-) = range(42)  # fmt: skip
-N_JOB = 42
+    J_SLICES, J_TOKENS_ARE, J_SOURCE_H, J_SOURCE_W, J_IN_CHANNELS, J_WORD_LANES, J_OUT_BYTES, J_PASSES,
+) = range(45)  # fmt: skip
+N_JOB = 45
 
 # Columns of a row table: a layer cut into row tiles. FACTOR is `pixel_factor` of a full tile and of the last one of an
 # image; sums are over all images; row tiles EQUAL_FIRST to EQUAL_LAST of an image are equal in time.

@@ -25,22 +25,22 @@ from sim.kernels.tensor.times import (
 @inner
 def fill_job(job: np.ndarray, design: np.ndarray, layer: np.ndarray, tile_blocks: int) -> None:
     """Fill `job` with a layer as `design` sees it. `tile_blocks` is for pooling only: a group is a tile's blocks."""
-    rows, cols = design[c.ROWS], design[c.COLS]
+    rows, cols, lanes = design[c.ROWS], design[c.COLS], design[c.WORD_LANES]
     kind = c.POOLING if layer[c.L_POOLING] else design[c.DATAFLOW]
     beat, burst, word = design[c.BEAT_BYTES], design[c.BURST_BYTES], design[c.ACT_BYTES]
-    in_blocks = ceil_div(layer[c.L_IN_CHANNELS], rows)
+    in_blocks = ceil_div(layer[c.L_IN_CHANNELS], lanes)
     channels, blocks = layer[c.L_OUT_CHANNELS], in_blocks
     if kind == c.POOLING:
         blocks = min(tile_blocks, in_blocks)
-        channels = blocks * rows
+        channels = blocks * lanes
     elif layer[c.L_GROUPS] > 1 and layer[c.L_IN_CHANNELS] == layer[c.L_OUT_CHANNELS]:
-        unit, of_group = max(rows, cols), layer[c.L_IN_CHANNELS] // layer[c.L_GROUPS]
+        unit, of_group = design[c.UNIT], layer[c.L_IN_CHANNELS] // layer[c.L_GROUPS]
         divisor, rest = unit, of_group
         while rest:
             divisor, rest = rest, divisor % rest
         unit = unit // divisor * of_group
         if unit < channels:
-            channels, blocks = unit, unit // rows
+            channels, blocks = unit, unit // lanes
     n_groups = ceil_div(layer[c.L_OUT_CHANNELS], channels)
     job[c.J_KIND], job[c.J_ROWS], job[c.J_COLS], job[c.J_LANES] = kind, rows, cols, min(rows, cols)
     job[c.J_N_BUFFERS], job[c.J_LATENCY], job[c.J_BEAT], job[c.J_BURST] = (
@@ -56,7 +56,8 @@ def fill_job(job: np.ndarray, design: np.ndarray, layer: np.ndarray, tile_blocks
     )
     job[c.J_RHO], job[c.J_DELTA] = release_delay(kind, rows), complete_delay(kind, rows, cols)
     job[c.J_POST] = output_delay(kind)
-    job[c.J_TAPS] = layer[c.L_KH] * layer[c.L_KW]
+    job[c.J_PASSES] = layer[c.L_PASSES]
+    job[c.J_TAPS] = layer[c.L_KH] * layer[c.L_KW] * layer[c.L_PASSES]  # each of them is computed in every pass
     job[c.J_N_IMAGES], job[c.J_IN_H], job[c.J_IN_W] = layer[c.L_IMAGES], layer[c.L_IN_H], layer[c.L_IN_W]
     job[c.J_OUT_H], job[c.J_OUT_W], job[c.J_KH], job[c.J_KW] = (
         layer[c.L_OUT_H],
@@ -68,10 +69,13 @@ def fill_job(job: np.ndarray, design: np.ndarray, layer: np.ndarray, tile_blocks
     job[c.J_PAD_TOP], job[c.J_PAD_LEFT] = layer[c.L_PAD_TOP], layer[c.L_PAD_LEFT]
     job[c.J_SHARED], job[c.J_RESIDUAL] = layer[c.L_SHARED], layer[c.L_RESIDUAL]
     job[c.J_ACT_LINE] = read_cycles(layer[c.L_IN_W], word, beat, burst)
-    job[c.J_RESIDUAL_LINE] = read_cycles(layer[c.L_OUT_W], word, beat, burst)
-    job[c.J_STORE_LINE] = write_cycles(layer[c.L_OUT_W], word, beat, burst)
+    wide = design[c.WIDE_BYTES] > 0 and layer[c.L_OUT_BITS] > design[c.NARROW_BITS] and kind != c.POOLING
+    out_word = design[c.WIDE_BYTES] if wide else word
+    job[c.J_OUT_BYTES] = out_word
+    job[c.J_RESIDUAL_LINE] = read_cycles(layer[c.L_OUT_W], out_word, beat, burst)
+    job[c.J_STORE_LINE] = write_cycles(layer[c.L_OUT_W], out_word, beat, burst)
     job[c.J_N_GROUPS], job[c.J_GROUP_CHANNELS], job[c.J_GROUP_BLOCKS] = n_groups, channels, blocks
-    job[c.J_SLICES] = rows // min(rows, cols)
+    job[c.J_WORD_LANES], job[c.J_SLICES] = lanes, lanes // min(rows, cols)
     job[c.J_LAST_CHANNELS] = min(channels, layer[c.L_OUT_CHANNELS] - (n_groups - 1) * channels)
     job[c.J_LAST_BLOCKS] = min(blocks, in_blocks - (n_groups - 1) * blocks)
     job[c.J_TOKENS_ARE], job[c.J_IN_CHANNELS] = layer[c.L_TOKENS_ARE], layer[c.L_IN_CHANNELS]
@@ -159,7 +163,7 @@ def fill_group_tables(tables: np.ndarray, job: np.ndarray, tile_blocks: int, til
             n_valid = channels - n_full * tile_channels if is_last else tile_channels
             of_tile[c.C_N_VALID] = n_valid
             of_tile[c.C_FACTOR] = channel_factor(job[c.J_KIND], n_valid, job[c.J_ROWS], job[c.J_COLS])
-            of_tile[c.C_OUT_BLOCKS] = ceil_div(n_valid, job[c.J_ROWS])
+            of_tile[c.C_OUT_BLOCKS] = ceil_div(n_valid, job[c.J_WORD_LANES])
             of_tile[c.C_WEIGHTS] = _weight_cycles(job, tile_blocks, n_valid) if n_k > 1 else 0
             of_tile[c.C_LAST_WEIGHTS] = _weight_cycles(job, last_blocks, n_valid)
             of_tile[c.C_PARAMS] = 0

@@ -26,6 +26,12 @@ from sim.kernels.tensor.times import (
 
 
 @inner
+def _out_bytes(design: np.ndarray, config: np.ndarray) -> int:
+    """Bytes of a word of outputs and residuals."""
+    return design[c.WIDE_BYTES] if config[c.CFG_OUT_WIDE] else design[c.ACT_BYTES]
+
+
+@inner
 def _add_tile(activity: np.ndarray, design: np.ndarray, config: np.ndarray, kind: int, tile: np.ndarray) -> None:
     in_w, out_w, burst = config[c.CFG_IN_W], config[c.CFG_OUT_W], design[c.BURST_BYTES]
     if tile[c.T_LOAD_ACT]:
@@ -37,11 +43,11 @@ def _add_tile(activity: np.ndarray, design: np.ndarray, config: np.ndarray, kind
         add_lines_read(activity, c.PARAM_WRITES, 1, tile[c.T_PARAM_WORDS], design[c.PARAM_BYTES], burst)
     if tile[c.T_LOAD_RESIDUAL]:
         n_lines = tile[c.T_ROWS] * tile[c.T_RESIDUAL_BLOCKS]
-        add_lines_read(activity, c.OUT_WRITES, n_lines, out_w, design[c.ACT_BYTES], burst)
-    inside = tile[c.T_BLOCKS]
+        add_lines_read(activity, c.OUT_WRITES, n_lines, out_w, _out_bytes(design, config), burst)
+    inside = tile[c.T_BLOCKS] * config[c.CFG_PASSES]
     inside *= taps_inside(tile[c.T_ROWS], config[c.CFG_KH], config[c.CFG_SH], tile[c.T_ROW_OFFSET], tile[c.T_ACT_ROWS])
     inside *= taps_inside(out_w, config[c.CFG_KW], config[c.CFG_SW], -config[c.CFG_PAD_LEFT], in_w)
-    k_blocks = tile[c.T_BLOCKS] * config[c.CFG_KH] * config[c.CFG_KW]
+    k_blocks = tile[c.T_BLOCKS] * config[c.CFG_KH] * config[c.CFG_KW] * config[c.CFG_PASSES]
     pixels = tile[c.T_ROWS] * out_w
     add_compute_activity(
         activity, kind, k_blocks, inside, pixels, tile[c.T_N_VALID], tile[c.T_FIRST], design[c.ROWS], design[c.COLS], 1
@@ -67,7 +73,7 @@ def _load_size(design: np.ndarray, config: np.ndarray, tile: np.ndarray) -> tupl
     if tile[c.T_LOAD_RESIDUAL]:
         n_lines = tile[c.T_ROWS] * tile[c.T_RESIDUAL_BLOCKS]
         lines += n_lines
-        cycles += n_lines * read_cycles(config[c.CFG_OUT_W], design[c.ACT_BYTES], beat, burst)
+        cycles += n_lines * read_cycles(config[c.CFG_OUT_W], _out_bytes(design, config), beat, burst)
     return lines, cycles
 
 
@@ -90,8 +96,9 @@ def run_program(
     kind = c.POOLING if config[c.CFG_POOLING] else design[c.DATAFLOW]
     rows, cols = design[c.ROWS], design[c.COLS]
     rho, delta, post = release_delay(kind, rows), complete_delay(kind, rows, cols), output_delay(kind)
-    taps = config[c.CFG_KH] * config[c.CFG_KW]
-    store_line = write_cycles(config[c.CFG_OUT_W], design[c.ACT_BYTES], design[c.BEAT_BYTES], design[c.BURST_BYTES])
+    taps = config[c.CFG_KH] * config[c.CFG_KW] * config[c.CFG_PASSES]
+    out_bytes = _out_bytes(design, config)
+    store_line = write_cycles(config[c.CFG_OUT_W], out_bytes, design[c.BEAT_BYTES], design[c.BURST_BYTES])
     tile_events = np.full((n_tiles, 6), -1, dtype=np.int64)
     output_events = np.full((n_outputs, 4), -1, dtype=np.int64)
     load_end, compute_end = tile_events[:, 3], tile_events[:, 5]
@@ -164,12 +171,13 @@ def run_program(
                     _seen(store_end, row[c.O_WAIT_STORES], 0),
                 )
                 pixels = row[c.O_ROWS] * config[c.CFG_OUT_W]
-                output = start + output_cycles(kind, pixels, row[c.O_BLOCKS], rows, cols) - 1
+                output = start - 1
+                output += output_cycles(kind, pixels, row[c.O_BLOCKS], design[c.WORD_LANES], rows, cols)
                 output_events[n_output, 0], output_events[n_output, 1] = start, output
                 residual = config[c.CFG_RESIDUAL]
                 add_output_activity(activity, kind, pixels, row[c.O_BLOCKS], row[c.O_N_VALID], residual, rows, cols, 1)
                 n_lines = row[c.O_ROWS] * row[c.O_BLOCKS]
-                add_lines_written(activity, n_lines, config[c.CFG_OUT_W], design[c.ACT_BYTES], design[c.BURST_BYTES])
+                add_lines_written(activity, n_lines, config[c.CFG_OUT_W], out_bytes, design[c.BURST_BYTES])
                 n_output += 1
                 progress = True
         if not progress:

@@ -71,7 +71,7 @@ def fits(design: np.ndarray, job: np.ndarray, rows: np.ndarray, tile_blocks: int
         accumulators = ceil_div(pixels, job[c.J_COLS]) * channels
     else:
         accumulators = ceil_div(channels, job[c.J_COLS]) * pixels
-    if accumulators > design[c.ACC_WORDS] or ceil_div(channels, job[c.J_ROWS]) * pixels > design[c.OUT_WORDS]:
+    if accumulators > design[c.ACC_WORDS] or ceil_div(channels, job[c.J_WORD_LANES]) * pixels > design[c.OUT_WORDS]:
         return False
     return ceil_div(channels, job[c.J_LANES]) <= design[c.PARAM_WORDS]
 
@@ -99,7 +99,7 @@ def list_candidates(
     job, groups, row_tables = work[W_JOB], work[W_GROUPS : W_GROUPS + 2], work[W_ROW_TABLES : W_ROW_TABLES + MOST_CUTS]
     row_cuts, block_cuts, channel_cuts = work[W_CUTS], work[W_CUTS + 1], work[W_CUTS + 2]
     fill_job(job, design, layer, NO_LIMIT)
-    unit = max(job[c.J_ROWS], job[c.J_COLS])
+    unit = design[c.UNIT]
     pooling = job[c.J_KIND] == c.POOLING
     n_rows = balanced_cuts(job[c.J_OUT_H], NO_LIMIT, row_cuts)
     n_blocks = balanced_cuts(job[c.J_GROUP_BLOCKS], NO_LIMIT, block_cuts)
@@ -161,7 +161,7 @@ def _run_tiling(
 
     -1 where it cannot be built, and when it takes more than `most_cycles`.
     """
-    unit = max(design[c.ROWS], design[c.COLS])
+    unit = design[c.UNIT]
     if tiling[c.X_ROWS] < 1 or tiling[c.X_BLOCKS] < 1:
         return -1
     if not layer[c.L_POOLING] and (tiling[c.X_CHANNELS] < 1 or tiling[c.X_CHANNELS] % unit):

@@ -47,7 +47,7 @@ def sum_layer(sums: np.ndarray, job: np.ndarray, rows: np.ndarray, groups: np.nd
             slots = max(job[c.J_ROWS], job[c.J_COLS]) + job[c.J_COLS]
             output_sum += count * rows[c.R_FACTOR_SUM] * group[c.G_OUT_BLOCKS_SUM] * slots
         else:
-            output_sum += lines * job[c.J_OUT_W] * (job[c.J_ROWS] // job[c.J_LANES])
+            output_sum += lines * job[c.J_OUT_W] * job[c.J_SLICES]
         if n_k > 1:
             tile_blocks = (blocks - group[c.G_LAST_BLOCKS]) // (n_k - 1)
             later_issue += block_issue * (blocks - tile_blocks)
@@ -116,7 +116,8 @@ def sum_layer(sums: np.ndarray, job: np.ndarray, rows: np.ndarray, groups: np.nd
 
 @inner
 def _output_issue(job: np.ndarray, rows: int, blocks: int) -> int:
-    return output_cycles(job[c.J_KIND], rows * job[c.J_OUT_W], blocks, job[c.J_ROWS], job[c.J_COLS])
+    pixels = rows * job[c.J_OUT_W]
+    return output_cycles(job[c.J_KIND], pixels, blocks, job[c.J_WORD_LANES], job[c.J_ROWS], job[c.J_COLS])
 
 
 @inner
@@ -124,11 +125,11 @@ def layer_activity(activity: np.ndarray, job: np.ndarray, rows: np.ndarray, grou
     """Fill `activity` with what a layer does: section 8 of docs/tensor.md summed over all tiles and outputs."""
     activity[:] = 0
     array_rows, cols, kind = job[c.J_ROWS], job[c.J_COLS], job[c.J_KIND]
-    act_bytes, burst = job[c.J_ACT_BYTES], job[c.J_BURST]
+    act_bytes, out_bytes, burst = job[c.J_ACT_BYTES], job[c.J_OUT_BYTES], job[c.J_BURST]
     inside = taps_inside(job[c.J_OUT_H], job[c.J_KH], job[c.J_SH], -job[c.J_PAD_TOP], job[c.J_IN_H])
     inside *= (
         taps_inside(job[c.J_OUT_W], job[c.J_KW], job[c.J_SW], -job[c.J_PAD_LEFT], job[c.J_IN_W]) * job[c.J_N_IMAGES]
-    )
+    ) * job[c.J_PASSES]
     for cls in range(job[c.J_N_CLASSES]):
         group = groups[cls]
         count, blocks, n_k = group[c.G_COUNT], group[c.G_BLOCKS], group[c.G_K_TILES]
@@ -155,8 +156,8 @@ def layer_activity(activity: np.ndarray, job: np.ndarray, rows: np.ndarray, grou
             times *= count
             n_lines = times * job[c.J_N_IMAGES] * job[c.J_OUT_H] * out_blocks
             if job[c.J_RESIDUAL]:
-                add_lines_read(activity, c.OUT_WRITES, n_lines, job[c.J_OUT_W], act_bytes, burst)
-            add_lines_written(activity, n_lines, job[c.J_OUT_W], act_bytes, burst)
+                add_lines_read(activity, c.OUT_WRITES, n_lines, job[c.J_OUT_W], out_bytes, burst)
+            add_lines_written(activity, n_lines, job[c.J_OUT_W], out_bytes, burst)
             folds = 1 if kind == c.INPUT_STATIONARY or kind == c.POOLING else ceil_div(n_valid, cols)
             activity[c.ACT_READS] += inside * blocks * folds * times
             for is_last_row in range(2):

@@ -79,13 +79,13 @@ def channel_factor(kind: int, n_valid: int, rows: int, cols: int) -> int:
 
 
 @inner
-def output_cycles(kind: int, pixels: int, blocks: int, rows: int, cols: int) -> int:
-    """Issue cycles of the output path for one output."""
+def output_cycles(kind: int, pixels: int, blocks: int, word_lanes: int, rows: int, cols: int) -> int:
+    """Issue cycles of the output path for one output of `blocks` blocks of `word_lanes` channels."""
     if kind == c.POOLING:
         return 1
     if kind == c.INPUT_STATIONARY:
         return ceil_div(pixels, cols) * blocks * (max(rows, cols) + cols)
-    return blocks * pixels * (rows // min(rows, cols))
+    return blocks * pixels * (word_lanes // min(rows, cols))
 
 
 @inner
