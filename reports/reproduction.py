@@ -18,6 +18,7 @@ PAGE = "index.html"
 CSV = "reproduction.csv"
 _COLUMNS = ("quantity", "unit", "published", "certainty", "source", "ours", "error", "differs_because")
 _TEMPLATES = Path(__file__).parent / "templates"
+_SCIENTIFIC = 10**15  # from here a float no longer has all digits of a whole number
 
 # name, title, summary, remarks and rows: of _COLUMNS, or, with `measures`, of designs (explore.reproduce.Comparison)
 Reproduction = Mapping[str, Any]
@@ -116,4 +117,6 @@ def _cells(row: Mapping[str, Any]) -> list[Cell]:
 def _amount(value: float | None) -> Cell:
     if value is None:
         return Cell("-", 0.0)
+    if abs(value) >= _SCIENTIFIC:
+        return Cell(f"{value:.4e}", float(value))
     return Cell(f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}", float(value))
