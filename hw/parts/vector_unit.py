@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import IntEnum
 
-from amaranth.hdl import Module, Signal, unsigned
+from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -46,11 +46,12 @@ def vector_increments(design: Design) -> Mapping[str, int]:
 class VectorUnit(wiring.Component):
     """Takes `steps`, one after the other; `config` is held by the host while it is `busy`.
 
-    A step that is taken in cycle x starts in x + 1; the next one is taken in its last cycle. Latency and initiation
-    interval of everything in between: docs/vector.md, section 4, exact for a memory that is always ready and has
-    `dram_latency_cycles`; any other memory delays, and changes nothing else. Backpressure: `steps` until the step's
-    last cycle. `busy` from the cycle after the first step was taken to the one in which the last one ended; `stored`
-    is high in a step's last cycle. `strobes`: what happens in a cycle.
+    A step that is taken in cycle x while not `busy` starts in x + 1; one more is taken while it works, and starts in
+    the cycle after the one before has ended. Latency and initiation interval of everything in between:
+    docs/vector.md, section 4, exact for a memory that is always ready and has `dram_latency_cycles`; any other memory
+    delays, and changes nothing else. Backpressure: `steps` while one step works and another one waits. `busy` from the
+    cycle after the first step was taken to the one in which the last one ended; `stored` is high in a step's last
+    cycle. `strobes`: what happens in a cycle.
     """
 
     def __init__(self, design: Design) -> None:
@@ -77,14 +78,18 @@ class VectorUnit(wiring.Component):
         m.submodules.compute = compute = VectorCompute(design)
         m.submodules.stores = stores = VectorStores(design)
         state, step, n_pixels = Signal(_State), Signal(step_layout()), Signal(PIXEL_BITS)
-        taken = Signal()
+        waiting, has_waiting = Signal(step_layout()), Signal()  # so that `steps.ready` waits for no other port
+        following = Signal(step_layout())
+        free, starts = Signal(), Signal()
         m.d.comb += [
             self.stored.eq(stores.done),
-            self.steps.ready.eq((state == _State.IDLE) | stores.done),
-            taken.eq(self.steps.valid & self.steps.ready),
+            self.steps.ready.eq(~has_waiting),
+            free.eq((state == _State.IDLE) | stores.done),
+            starts.eq(free & (self.steps.valid | has_waiting)),
+            following.eq(Mux(has_waiting, waiting, self.steps.payload)),
             self.busy.eq(state != _State.IDLE),
-            requests.start.eq(taken),
-            loads.start.eq(taken),
+            requests.start.eq(starts),
+            loads.start.eq(starts),
             compute.start.eq(loads.done),
             stores.start.eq(compute.done),
             self.line_written.eq(stores.line_written),
@@ -95,9 +100,11 @@ class VectorUnit(wiring.Component):
             m.d.sync += state.eq(_State.STORE)
         with m.If(stores.done):
             m.d.sync += state.eq(_State.IDLE)
-        with m.If(taken):
-            pixels = self.steps.payload.lines * self.config.in_w
-            m.d.sync += [state.eq(_State.LOAD), step.eq(self.steps.payload), n_pixels.eq(pixels)]
+        with m.If(starts):
+            m.d.sync += [state.eq(_State.LOAD), step.eq(following), n_pixels.eq(following.lines * self.config.in_w)]
+            m.d.sync += has_waiting.eq(0)
+        with m.Elif(self.steps.valid & self.steps.ready):
+            m.d.sync += [waiting.eq(self.steps.payload), has_waiting.eq(1)]
         for part in (requests, loads, compute, stores):
             m.d.comb += [part.config.eq(self.config), part.step.eq(step)]
         for part in (requests, loads, compute):
