@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -132,10 +132,12 @@ class Lanes(wiring.Component):
         ]
         for number, lane in enumerate(lanes):
             beat, place = divmod(number, per_beat)
+            take_length = load.section.lengths & (load.index == beat)
             m.d.comb += [
-                lane.take_length.eq(load.section.lengths & (load.index == beat)),
+                lane.take_length.eq(take_length),
                 lane.load_buf.eq(load.slice_buf),
-                lane.new_length.eq(load.beat.word_select(place, NUMBER_BITS)),
+                # Gated, or lanes would have ports for different bits of the beat and could not share one module.
+                lane.new_length.eq(Mux(take_length, load.beat.word_select(place, NUMBER_BITS), 0)),
                 lane.take_word.eq(load.section.list & first[number]),
                 lane.new_word.eq(word),
             ]

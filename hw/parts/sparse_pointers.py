@@ -11,6 +11,11 @@ from hw.parts.scratchpad import Buffers
 from hw.parts.sparse_types import NUMBER_BITS, cut, load_layout, n_list_buffers, n_words
 
 
+def pointer_bits(design: Design) -> int:
+    """Bits of a pointer: it counts up to the longest list."""
+    return design.lane_entries.bit_length()
+
+
 class LanePointers(wiring.Component):
     """Two memories of a lane's pointers, even and odd, so that both ends of a column are read at once.
 
@@ -28,8 +33,8 @@ class LanePointers(wiring.Component):
                 "buf": In(1),
                 "read": In(1),
                 "column": In(design.column_bits),
-                "start": Out(NUMBER_BITS),
-                "end": Out(NUMBER_BITS),
+                "start": Out(pointer_bits(design)),
+                "end": Out(pointer_bits(design)),
             }
         )
 
@@ -38,7 +43,7 @@ class LanePointers(wiring.Component):
         design, load = self._design, self.load
         per_beat = design.lengths_per_beat
         deep = max(1, per_beat // 2)  # pointers of a word
-        kept_bits = design.lane_entries.bit_length()  # they count up to the longest list
+        kept_bits = pointer_bits(design)
         word, half = cut(load.index, 2 if per_beat == 1 else 1)  # a beat of one pointer is for one of the memories
         odd = Signal()
         with m.If(self.read):

@@ -12,13 +12,13 @@ from hw.parts.sparse_broadcast import Broadcast
 from hw.parts.sparse_lanes import Lane, Lanes
 from hw.parts.sparse_list import LaneList, entry_of, list_words, word_bits
 from hw.parts.sparse_mac import MultiplyAccumulate
-from hw.parts.sparse_pointers import LanePointers
-from hw.parts.sparse_types import NUMBER_BITS, cut, load_layout, operand_bits
+from hw.parts.sparse_pointers import LanePointers, pointer_bits
+from hw.parts.sparse_types import cut, load_layout, operand_bits
 
 
 def work_layout(design: Design) -> data.StructLayout:
     """An activation, and the entries of its column: from `start` to before `end`."""
-    number = unsigned(NUMBER_BITS)
+    number = unsigned(pointer_bits(design))
     return data.StructLayout({"activation": signed(operand_bits(design)), "start": number, "end": number})
 
 
@@ -32,8 +32,17 @@ class WorkQueue(wiring.Component):
     def __init__(self, design: Design) -> None:
         self._design = design
         layout = work_layout(design)
-        ports = {"push": In(1), "work": In(layout), "full": Out(1), "empty": Out(1), "head": Out(layout), "pop": In(1)}
-        super().__init__(ports | {"level": Out(range(design.queue_depth + 1))})
+        super().__init__(
+            {
+                "push": In(1),
+                **{name: In(field.shape) for name, field in layout},
+                "full": Out(1),
+                "empty": Out(1),
+                "head": Out(layout),
+                "pop": In(1),
+                "level": Out(range(design.queue_depth + 1)),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -42,7 +51,7 @@ class WorkQueue(wiring.Component):
         read, write = places.read_port(domain="comb"), places.write_port()
         m.d.comb += [
             write.en.eq(self.push),
-            write.data.eq(self.work),
+            *(write.data[name].eq(getattr(self, name)) for name, _ in work_layout(self._design)),
             self.head.eq(read.data),
             self.full.eq(self.level == depth),
             self.empty.eq(self.level == 0),
@@ -88,8 +97,9 @@ class QueueWalker(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         design, head = self._design, self.head
-        within, position = Signal(), Signal(NUMBER_BITS)  # the head was begun, and this is its next entry
-        number, works, has_entry = Signal(NUMBER_BITS), Signal(), Signal()
+        # The head was begun, and its next entry; the entry of this cycle.
+        within, position, number = Signal(), Signal(pointer_bits(design)), Signal(pointer_bits(design))
+        works, has_entry = Signal(), Signal()
         m.d.comb += [
             works.eq(self.multiply & ~self.empty),
             number.eq(Mux(within, position, head.start)),
@@ -157,7 +167,9 @@ class QueueLane(Lane):
             pointers.read.eq(self.look_up),
             pointers.column.eq(self.column),
             queue.push.eq(self.push),
-            queue.work.eq(Cat(self.activation, pointers.start, pointers.end)),
+            queue.activation.eq(self.activation),
+            queue.start.eq(pointers.start),
+            queue.end.eq(pointers.end),
             self.full.eq(queue.full),
             self.empties.eq((queue.level == 0) | ((queue.level == 1) & walker.pop)),
             walker.prime_0.eq(self.phase.prime_0),
