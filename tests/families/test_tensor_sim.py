@@ -18,6 +18,7 @@ from sim.kernels.tensor import columns as c
 from sim.kernels.tensor import search
 from tests.families.tensor_twin import difference, random_case, run_twin
 from workloads.layer import Layer
+from workloads.mapping.n_of_m import passes
 from workloads.mapping.numbers import arithmetic
 from workloads.mapping.program import OutputField, TileField
 from workloads.mapping.tensor import Tiling, build_program, fits
@@ -75,6 +76,44 @@ def test_one_pixel_by_hand(dataflow: str, cycles: int) -> None:
     assert run.activity["dram_read_bytes"] == 4 + 4 + 16
     assert run.activity["dram_write_bytes"] == 4
     assert run.activity["dram_requests"] == 4
+
+
+# As above, with outputs of 8 bytes, two beats: one more to write, and two to read where there is a residual.
+@pytest.mark.parametrize(("residual", "cycles"), [(False, 13 + 7 + 7 + 1 + 2), (True, 15 + 7 + 7 + 1 + 2)])
+def test_wide_outputs_by_hand(residual: bool, cycles: int) -> None:
+    design, layer = replace(TINY, wide_bits=32), replace(ONE_PIXEL, out_bits=9, residual=residual)
+    (run,) = tensor.simulate_layers([design], [layer], [ONE_TILE])
+    assert run.cycles == cycles
+    assert run.activity["dram_write_bytes"] == 8
+    assert run.activity["dram_read_bytes"] == 4 + 4 + 16 + 8 * residual
+    (narrow,) = tensor.simulate_layers([design], [replace(layer, out_bits=8)], [ONE_TILE])
+    assert narrow.activity["dram_write_bytes"] == 4
+
+
+# Words of 4 channels. Data from 5: 1 cycle of activations, 4 words of weights (3 bytes each) a pass, 7 cycles of
+# parameters; a pass is two folds of two cycles. Output: two slices.
+@pytest.mark.parametrize(("pattern", "n_passes", "last_issue"), [((1, 2), 1, 20), ((1, 4), 1, 20), ((1, 1), 2, 28)])
+def test_n_of_m_by_hand(pattern: tuple[int, int], n_passes: int, last_issue: int) -> None:
+    design = replace(TINY, n_of_m="1:2")
+    layer = replace(ONE_PIXEL, in_channels=4, out_channels=4, weight_n_of_m=pattern)
+    (run,) = tensor.simulate_layers([design], [layer], [Tiling(rows=1, blocks=1, channels=4)])
+    assert run.cycles == last_issue + (6 + 1) + (2 - 1) + (6 + 1) + 1 + 1
+    assert run.phases["compute"] == 4 * n_passes
+    counted = {key: run.activity[key] for key in ("macs", "act_reads", "weight_reads", "acc_writes", "out_writes")}
+    assert counted == {
+        "macs": 4 * 2 * n_passes, "act_reads": 2 * n_passes, "weight_reads": 4 * n_passes, "acc_writes": 2 * n_passes,
+        "out_writes": 1,
+    }  # fmt: skip
+    assert run.activity["dram_read_bytes"] == 4 + 12 * n_passes + 28
+    assert run.roofline_cycles == max(-(-16 * n_passes // 2 // 4), -(-(32 + 32 + 8 * n_passes * 9 + 4 * 54) // 8 // 4))
+    assert run.layers[0].utilization == 8 * n_passes / 4 / run.cycles
+
+
+def test_designs_of_several_patterns_in_one_batch() -> None:
+    designs = [replace(TINY, n_of_m=n_of_m) for n_of_m in ("1:2", "1:1", "1:4", "1:2")]
+    layer = replace(ONE_PIXEL, in_channels=16, out_channels=16)
+    together = tensor.simulate_layers(designs, [layer])
+    assert together == [tensor.simulate_layers([design], [layer])[0] for design in designs]
 
 
 def test_activity_by_hand() -> None:
@@ -170,7 +209,7 @@ def test_leaps_are_exact(seed: int) -> None:
 def candidates_of(design: Design, layer: Layer) -> np.ndarray:
     candidates, bounds, work = search.make_scratch()
     design_row = np.array(tensor.design_numbers(design), dtype=np.int64)
-    layer_row = np.array(tensor.layer_numbers(layer), dtype=np.int64)
+    layer_row = np.array(tensor.layer_numbers(layer, None, passes(design, layer)), dtype=np.int64)
     return candidates[: search.list_candidates(design_row, layer_row, candidates, bounds, work)]
 
 

@@ -92,7 +92,8 @@ def _accumulate(
         for r in range(layer.kernel_h):
             for c in range(layer.kernel_w):
                 if arithmetic.order == "block":
-                    memory.add(sum(product(i, r, c) for i in channels))
+                    for part in _passes(layer, channels, channel, (r, c), arithmetic):
+                        memory.add(sum(product(i, r, c) for i in part))
                 else:
                     for i in channels:
                         register.add(product(i, r, c))
@@ -103,6 +104,24 @@ def _accumulate(
                 memory.add(register.value)
             register.value = 0
     return memory.value, len(memory.n_overflows) + len(register.n_overflows)
+
+
+def _passes(
+    layer: Layer, channels: range, channel: int, tap: tuple[int, int], arithmetic: Arithmetic
+) -> list[list[int]]:
+    """The channels whose products are added in turn."""
+    n, m = arithmetic.n_of_m
+    if m == 1:
+        return [list(channels)]
+    assert layer.numbers is not None and layer.numbers.weights is not None
+    depth = layer.in_channels // layer.groups
+    first = channel // (layer.out_channels // layer.groups) * depth
+    groups: dict[int, list[int]] = {}
+    for i in channels:
+        if first <= i < first + depth and layer.numbers.weights[channel, i - first, *tap]:
+            groups.setdefault(i // m, []).append(i)
+    n_passes = max((-(-len(kept) // n) for kept in groups.values()), default=0)
+    return [[i for kept in groups.values() for i in kept[p * n : p * n + n]] for p in range(n_passes)]
 
 
 def _output_path(

@@ -130,6 +130,31 @@ def test_run_layer_is_the_plain_definition(seed: int, shape: str, data: st.DataO
     assert (y.ravel().tolist(), n_overflows) == plain_layer(layer, x, residual, arithmetic)
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(SHAPES), st.data())
+def test_passes_are_the_plain_definition(seed: int, shape: str, data: st.DataObject) -> None:
+    n, m = data.draw(st.sampled_from([(1, 2), (2, 4), (1, 4), (2, 3), (3, 8)]))
+    layer, x, residual = random_layer(
+        np.random.default_rng(seed), act_bits=6, weight_bits=6, max_macs=1500, shape=shape, wide_bits=12, group_lanes=m
+    )
+    arithmetic = Arithmetic(
+        accumulator_bits=data.draw(st.integers(8, 14)),
+        overflow=data.draw(st.sampled_from(["wrap", "saturate"])),
+        lanes=m * data.draw(st.integers(1, 3)),
+        n_of_m=(n, m),
+    )
+    y, n_overflows = run_layer(layer, x, residual, arithmetic)
+    assert (y.ravel().tolist(), n_overflows) == plain_layer(layer, x, residual, arithmetic)
+
+
+def test_a_pass_is_summed_exactly_before_it_is_added() -> None:
+    """100 * 1 + 100 * 1 - 100 * 2 in one sum; with 1 of 3 in three, of which the second saturates."""
+    assert dot([1, 1, -2], [100, 100, 100], accumulator_bits=8, overflow="saturate") == (0, 0)
+    passes = {"accumulator_bits": 8, "overflow": "saturate", "lanes": 3, "n_of_m": (1, 3)}
+    assert dot([1, 1, -2], [100, 100, 100], **passes) == (-73, 1)
+    assert dot([1, 0, -2], [100, 100, 100], **passes) == (-100, 0)
+
+
 def test_errors_name_the_layer() -> None:
     layer = dot_layer([1, 2])
     with pytest.raises(InputError, match=r"layer dot: input: wanted integers of shape \[1, 2, 1, 1\], got float64"):

@@ -56,6 +56,26 @@ def test_memories_by_hand() -> None:
     assert (TILE_BITS, OUTPUT_BITS) == (332, 107)
 
 
+def test_n_of_m_array_by_hand() -> None:
+    """2:4 on 4 rows: two groups of 4 channels, words of 8."""
+    design = replace(SMALL, n_of_m="2:4")
+    (selector,) = [part for part in tensor_inventory(design)["pe"] if part.kind == "mux"]
+    assert (selector.count, selector.bits, selector.other_bits) == (8, 9, 4)
+    assert bits(design, "pe", "enabled_register") == 8 * (4 + 2)  # weights and their places
+    assert bits(design, "pe", "register") == 4 * 4 * 9 + 2 * (12 + 13 + 14 + 14)  # a row passes its whole group on
+    assert bits(design, "skew", "register") == 4 * (1 + 3) * 9 + 6 + 14  # groups as late as their last rows
+    (bank,) = [part for part in tensor_inventory(design)["act_scratchpad"] if part.kind == "sram"]
+    assert (bank.count, bank.bits, bank.words) == (4, 64, 2048)
+
+
+def test_wide_edges_widen_the_output_buffer() -> None:
+    (narrow,), (wide,) = (
+        [part for part in tensor_inventory(design)["output_buffer"] if part.kind == "sram"]
+        for design in (SMALL, replace(SMALL, wide_bits=20))
+    )
+    assert (narrow.bits, wide.bits, narrow.words) == (32, 80, wide.words)
+
+
 def test_residual_lanes_are_of_a_slice_or_of_a_word() -> None:
     assert count(SMALL, "residual", "multiplier") == 2 * 2
     assert count(replace(SMALL, dataflow="input_stationary"), "residual", "multiplier") == 2 * 4
