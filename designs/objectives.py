@@ -12,6 +12,11 @@ from typing import Any
 from designs.errors import InputError
 from designs.spelling import nearest, shown
 
+# Of networks that run in stages (docs/families.md); rows of others lack them.
+STAGE_METRICS = (
+    "encode_ns", "encode_pj", "prefill_ns", "prefill_pj", "decode_ns_per_token", "decode_pj_per_token", "tokens_per_s",
+)  # fmt: skip
+
 METRICS = (  # of all families
     "latency_ns",
     "area_um2",
@@ -22,10 +27,11 @@ METRICS = (  # of all families
     "roofline_cycles",
     "accuracy",
     "overflows",
+    *STAGE_METRICS,
 )
 
 # Metrics of which more is better: a space names them under `maximize`, all others under `minimize`.
-MAXIMIZED = frozenset({"utilization", "accuracy", "throughput_per_s"})
+MAXIMIZED = frozenset({"utilization", "accuracy", "throughput_per_s", "tokens_per_s"})
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,

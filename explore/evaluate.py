@@ -11,14 +11,17 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 from designs import families, technology
+from designs.objectives import STAGE_METRICS
 from designs.space import Point
 from explore.sources import sources_of
 from sim import cost
 from sim.inventory import Inventory
-from sim.run import LayerRun, Run
+from sim.run import LayerRun, Run, StageRun
 from workloads.load import Workload, expect_kind
 
 Row: TypeAlias = dict[str, Any]
+
+DECODE = "decode"  # the stage whose steps each make a token
 
 
 def simulator(family: str) -> ModuleType:
@@ -112,6 +115,7 @@ def _numbers(design: Any, run: Run, inventory: Inventory, scaling: technology.Sc
     run_ns = run.cycles * 1000 / design.clock_mhz
     latency_ns = run_ns if run.latency_cycles is None else run.latency_cycles * 1000 / design.clock_mhz
     of_run = cost.energy_pj(inventory, run.activity, run_ns, prices)
+    stages = [_stage(stage, design, inventory, prices) for stage in run.stages]
     energy = {name: value / run.n_inferences for name, value in of_run.items()}
     energy_pj = sum(energy.values())
     return found | {
@@ -127,6 +131,8 @@ def _numbers(design: Any, run: Run, inventory: Inventory, scaling: technology.Sc
         "utilization": _utilization(run),
         "roofline_cycles": int(run.roofline_cycles),
         "layers": [_layer(layer) for layer in run.layers],
+        "stages": stages,
+        **_stage_metrics(stages),
     }
 
 
@@ -143,7 +149,45 @@ _MEASURED = (
     "utilization",
     "roofline_cycles",
     "layers",
+    "stages",
 )
+
+
+def _stage(stage: StageRun, design: Any, inventory: Inventory, prices: technology.Technology) -> Row:
+    """Latency and energy of a stage, all its steps and sequences together."""
+    latency_ns = stage.cycles * 1000 / design.clock_mhz
+    energy = cost.energy_pj(inventory, stage.activity, latency_ns, prices)
+    return {
+        "name": stage.name,
+        "n_steps": stage.n_steps,
+        "n_sequences": stage.n_sequences,
+        "cycles": int(stage.cycles),
+        "phases": _integers(stage.phases),
+        "latency_ns": latency_ns,
+        "energy_pj": sum(energy.values()),
+        "energy_breakdown_pj": energy,
+        "roofline_cycles": int(stage.roofline_cycles),
+        "n_macs": int(stage.n_macs),
+        "dram_bytes": sum(stage.activity.get(name, 0) for name in ("dram_read_bytes", "dram_write_bytes")),
+    }
+
+
+def _stage_metrics(stages: Sequence[Row]) -> Row:
+    """Columns of STAGE_METRICS, for the stages that there are: of a decode by token, of others as a whole."""
+    found: Row = {}
+    for stage in stages:
+        name, n_tokens = stage["name"], stage["n_steps"] * stage["n_sequences"]
+        if name == DECODE:
+            found["decode_ns_per_token"] = stage["latency_ns"] / stage["n_steps"]
+            found["decode_pj_per_token"] = stage["energy_pj"] / n_tokens
+            found["tokens_per_s"] = n_tokens * 1e9 / stage["latency_ns"]
+        else:
+            found |= {metric: stage[key] for metric, key in _of_stage(name).items() if metric in STAGE_METRICS}
+    return found
+
+
+def _of_stage(name: str) -> dict[str, str]:
+    return {f"{name}_ns": "latency_ns", f"{name}_pj": "energy_pj"}
 
 
 def _layer(layer: LayerRun) -> Row:

@@ -14,7 +14,7 @@ Row: TypeAlias = Mapping[str, Any]
 
 
 def flat_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """One flat dict a row: scalars, design parameters by name, breakdowns as `energy_breakdown_pj.pe`; no layers."""
+    """One flat dict a row: scalars, design parameters by name, breakdowns as `energy_breakdown_pj.pe`; no lists."""
     return [dict(_flat(row)) for row in rows]
 
 

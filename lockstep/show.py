@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from designs import families
+from designs.objectives import STAGE_METRICS
 from explore.pareto import known
 from reports import families as family_pages
 from reports.reproduction import reproduction_text
@@ -22,7 +23,7 @@ from reports.tables import (
     verification_table,
     verified_points_table,
 )
-from reports.units import percent, quantity
+from reports.units import metric_name, metric_text, percent, quantity
 
 if TYPE_CHECKING:
     from designs.space import Space
@@ -35,6 +36,7 @@ def simulation(row: Mapping[str, Any]) -> str:
     totals = [
         ("cycles", f"{row['cycles']:,} (roofline bound {row['roofline_cycles']:,})"),
         ("latency", f"{quantity(row['latency_ns'], 'ns')} at the {row['point']['clock_mhz']:,} MHz asked for"),
+        *((metric_name(name), metric_text(row[name], name)) for name in STAGE_METRICS if name in row),
         ("utilization", "-" if row["utilization"] is None else percent(row["utilization"])),
         *_answers(row),
         ("area", f"{quantity(row['area_um2'], 'um2')}: {_largest(row['area_breakdown_um2'], 'um2')}"),
@@ -48,7 +50,7 @@ def simulation(row: Mapping[str, Any]) -> str:
             f"{row['workload']} on {row['space']} ({row['family']}, {row['point']['node_nm']} nm, {row['scaling']})",
             *([layer_table(row).console()] if len(row["layers"]) > 1 else []),
             _phases(row["phases"]),
-            "\n".join(f"{name:<12} {text}" for name, text in totals),
+            "\n".join(f"{name:<{max(12, *(len(name) for name, _ in totals))}} {text}" for name, text in totals),
         )
     )
 

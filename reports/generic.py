@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 
 from markupsafe import Markup
@@ -50,8 +50,12 @@ def front(study: Study, chosen: Sequence[Chosen], x: str, y: str) -> Plan:
     )  # fmt: skip
 
 
-def divided(chosen: Sequence[Chosen], names: Collection[str] = ("phases", "energy", "area")) -> Iterator[Plan]:
-    """Cycles, energy and area of the named points by what they go to."""
+def divided(
+    chosen: Sequence[Chosen],
+    names: Collection[str] = ("phases", "energy", "area"),
+    grouped: Callable[[Mapping[str, float]], Mapping[str, float]] | None = None,
+) -> Iterator[Plan]:
+    """Cycles, energy and area of the named points by what they go to; `grouped` joins parts that belong together."""
     for name, key, total, title in (
         ("phases", "phases", "latency_ns", "Cycles by phase"),
         ("energy", "energy_breakdown_pj", None, "Energy by part"),
@@ -60,7 +64,7 @@ def divided(chosen: Sequence[Chosen], names: Collection[str] = ("phases", "energ
         what = {"phases": "cycles"}.get(name, name)
         if name in names:
             yield Plan(
-                name, title, shares.shares_data(chosen, key, total),
+                name, title, shares.shares_data(chosen, key, total, grouped if name != "phases" else None),
                 partial(shares.takeaway, what=f"the {what}"),
                 partial(shares.draw, axis_label=f"Share of {what} (%)"),
                 "no row with a breakdown",

@@ -28,6 +28,7 @@ INK, MUTED, GRID, FAINT, PAPER = "#1b1f24", "#656d76", "#dfe3e8", "#b6bdc6", "#f
 # Okabe and Ito's palette without its yellow, which vanishes on white.
 BLUE, SKY, GREEN, ORANGE, VERMILLION, PINK = "#0072b2", "#56b4e9", "#009e73", "#e69f00", "#d55e00", "#cc79a7"
 SLATE = "#7f8a99"
+_PHASE_COLOURS = {"compute": BLUE, "vector_compute": GREEN, "vector_load": "#6cc5a5", "vector_store": "#14705a"}
 SERIES = (BLUE, ORANGE, GREEN, PINK, SKY, VERMILLION, SLATE, FAINT)
 
 _VARIABLES = {
@@ -94,12 +95,16 @@ def text_on(colour: str) -> str:
 
 
 def phase_colours(names: Sequence[str]) -> dict[str, str]:
-    """A colour for each phase: work is blue, stalls are warm, the rest is cool or grey."""
+    """A colour for each phase: work is blue, stalls are warm, a vector unit's are green, the rest is cool or grey."""
     warm = iter((VERMILLION, ORANGE, PINK, "#a6423a", "#8c6d1f"))
-    cool = iter((SKY, SLATE, GREEN, FAINT, "#3d4f66"))
-    return {
-        name: BLUE if name == "compute" else next(warm if name.startswith("stall") else cool, FAINT) for name in names
-    }
+    cool = iter((SKY, SLATE, FAINT, "#3d4f66"))
+
+    def colour(name: str) -> str:
+        if name in _PHASE_COLOURS:
+            return _PHASE_COLOURS[name]
+        return next(warm if name.startswith("stall") else cool, FAINT)
+
+    return {name: colour(name) for name in names}
 
 
 def is_wide(values: Sequence[float]) -> bool:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from reports.stages import joined_steps, share, stages_of
 from reports.study import Row, layer_total
 from reports.units import digits, listing, metric_name, metric_text, parameter, percent, quantity
 
 if TYPE_CHECKING:
     from explore.verify import CaseResult
+
+STAGE_COLUMNS = ("prefill_ns", "decode_ns_per_token", "tokens_per_s")  # of STAGE_METRICS: no encode, it is the latency
 
 
 class Cell(NamedTuple):
@@ -81,7 +84,7 @@ def points_table(
     metrics: Sequence[str] = (),
     columns: Sequence[Column] | None = None,
 ) -> Table:
-    """Points, one a line: `columns`, then accuracy where a row knows it, `metrics` of the family, and `axes`.
+    """Points, one a line: `columns`, accuracy and what stages take where a row knows it, `metrics`, and `axes`.
 
     Without `columns`: latency, area, energy, utilization, cycles over the roofline bound, and cycles.
 
@@ -90,8 +93,8 @@ def points_table(
     axes = list(axes)
     width = max((len(name) for name in names.values()), default=0) if names else 0
     measures = list(MEASURES if columns is None else columns)
-    if any(row.get("accuracy") is not None for row in rows):
-        measures.append(metric_column("accuracy"))
+    known = [m for m in ("accuracy", *STAGE_COLUMNS) if any(row.get(m) is not None for row in rows)]
+    measures += map(metric_column, known)
     heads = [("", False), ("what it is", False)][:width] + [(column.name, True) for column in measures]
     heads += [(metric.replace("_", " "), True) for metric in metrics]
     heads += [(axis, _is_numeric(rows, axis)) for axis in axes]
@@ -119,12 +122,15 @@ def _format_cells(row: Mapping[str, Any]) -> list[Cell]:
 
 
 def layer_table(row: Row) -> Table:
-    """The layers of one point. MACs, cycles and DRAM bytes are those of one run of the layer; share counts repeats."""
+    """The layers of one point. MACs, cycles and DRAM bytes are those of one run of the layer; share counts repeats.
+
+    A layer that differs from step to step has one line, with means of its runs.
+    """
     columns = [
         ("layer", False), ("runs", True), ("MACs", True), ("cycles", True), ("share", True), ("utilization", True),
         ("cycles / bound", True), ("largest loss", False), ("DRAM", True), ("MAC / byte", True), ("tiling", False),
     ]  # fmt: skip
-    layers = row.get("layers") or []
+    layers = joined_steps(row.get("layers") or [])
     whole = sum(layer_total(layer, "cycles") for layer in layers) or 1
     return make_table(columns, (_layer_cells(layer, layer_total(layer, "cycles") / whole) for layer in layers))
 
@@ -138,8 +144,8 @@ def _layer_cells(layer: Mapping[str, Any], share: float) -> list[Cell]:
     return [
         cell(layer["name"]),
         cell(int(layer.get("repeat") or 1)),
-        cell(layer["n_macs"]),
-        cell(layer["cycles"]),
+        cell(round(layer["n_macs"])),
+        cell(round(layer["cycles"])),
         cell(share, percent(share)),
         cell(layer["utilization"], percent(layer["utilization"]) if layer["n_macs"] else "-"),
         _over_bound(layer),
@@ -147,6 +153,39 @@ def _layer_cells(layer: Mapping[str, Any], share: float) -> list[Cell]:
         cell(n_bytes, quantity(n_bytes, "bytes")),
         cell(intensity, digits(intensity) if layer["n_macs"] and n_bytes else "-"),
         cell(_tiling(layer.get("tiling"))),
+    ]
+
+
+def stage_table(row: Row) -> Table:
+    """The stages of one point: all of each, and what a token of a decode takes."""
+    columns = [
+        ("stage", False), ("steps", True), ("MACs", True), ("cycles", True), ("share", True), ("cycles / bound", True),
+        ("latency", True), ("energy", True), ("latency a token", True), ("energy a token", True), ("DRAM", True),
+        ("MAC / byte", True),
+    ]  # fmt: skip
+    whole = sum(stage["cycles"] for stage in stages_of(row)) or 1
+    return make_table(columns, (_stage_cells(stage, stage["cycles"] / whole) for stage in stages_of(row)))
+
+
+def _stage_cells(stage: Mapping[str, Any], part: float) -> list[Cell]:
+    one, n_bytes = share(stage), stage["dram_bytes"]
+    of_token = (
+        [cell(one.latency_ns, quantity(one.latency_ns, "ns")), cell(one.energy_pj, quantity(one.energy_pj, "pj"))]
+        if one.per_token
+        else [Cell("-", -1.0)] * 2
+    )
+    return [
+        cell(stage["name"]),
+        cell(stage["n_steps"]),
+        cell(stage["n_macs"]),
+        cell(stage["cycles"]),
+        cell(part, percent(part)),
+        _over_bound(stage),
+        cell(stage["latency_ns"], quantity(stage["latency_ns"], "ns")),
+        cell(stage["energy_pj"], quantity(stage["energy_pj"], "pj")),
+        *of_token,
+        cell(n_bytes, quantity(n_bytes, "bytes")),
+        cell(stage["n_macs"] / n_bytes, digits(stage["n_macs"] / n_bytes)) if n_bytes else Cell("-", -1.0),
     ]
 
 

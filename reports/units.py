@@ -23,7 +23,13 @@ _LADDERS: dict[str, tuple[Unit, ...]] = {
     "per_s": (Unit(1, "/s"), Unit(1e3, "k/s"), Unit(1e6, "M/s"), Unit(1e9, "G/s")),
     "bytes": (Unit(1, "B"), Unit(1024, "KiB"), Unit(1024**2, "MiB"), Unit(1024**3, "GiB")),
 }
-_FULL_NAMES = {"luts": "LUTs", "lut_levels": "LUT levels", "edp_pj_ns": "energy × delay", "roofline_cycles": "bound"}
+_FULL_NAMES = {
+    "luts": "LUTs", "lut_levels": "LUT levels", "edp_pj_ns": "energy × delay", "roofline_cycles": "bound",
+    "encode_ns": "encode latency", "encode_pj": "encode energy",
+    "prefill_ns": "prefill latency", "prefill_pj": "prefill energy",
+    "decode_ns_per_token": "decode latency per token", "decode_pj_per_token": "decode energy per token",
+    "tokens_per_s": "decoded tokens",
+}  # fmt: skip
 _OF_A_METRIC = re.compile(r"_(ns|um2|pj|per_s)$")
 _SMALLEST_SHOWN = {"um2": 0.01}  # 12 000 µm² reads better as 0.012 mm²; elsewhere a unit starts at 1
 
@@ -98,7 +104,7 @@ def metric_unit(metric: str, values: Iterable[float]) -> Unit:
     """The unit to show some values of a metric in; without a label where it counts something."""
     if metric in ("accuracy", "utilization"):
         return Unit(0.01, "%")
-    stored = "per_s" if metric.endswith("_per_s") else metric.rsplit("_", 1)[-1]
+    stored = "per_s" if metric.endswith("_per_s") else metric.removesuffix("_per_token").rsplit("_", 1)[-1]
     return unit_for(values, stored) if stored in _LADDERS and metric != "edp_pj_ns" else Unit(1, "")
 
 

@@ -1,22 +1,27 @@
-"""Pages of tensor machines: roofline, layers, utilization of the array, stalls."""
+"""Pages of tensor machines: stages of a network, roofline, layers, utilization of the array, stalls."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
 from designs import technology
 from reports import generic
-from reports.figures import heat_map, layers, roofline, stalls
+from reports.figures import heat_map, layers, roofline, stages, stalls
 from reports.plan import FamilyTable, Plan
+from reports.stages import DECODE, stages_of
 from reports.study import Chosen, Row, Study, primary
-from reports.tables import MEASURES, layer_table
+from reports.tables import MEASURES, layer_table, stage_table
 from reports.units import listing, percent, quantity
+from workloads.builders import transformers
 
 COLUMNS = MEASURES
 PRICES = ("dram", "logic", "logic_fitted", "scaling", "sram")
-FIGURES = (*generic.FIGURES, "roofline", "layers", "utilization", "stalls")
+FIGURES = (
+    *generic.FIGURES, "front_prefill_decode", "front_encode_decode", "stage_latency", "stage_energy",
+    "roofline", "layers", "utilization", "stalls",
+)  # fmt: skip
 
 
 def plans(study: Study, chosen: Sequence[Chosen]) -> Iterator[Plan]:
@@ -24,6 +29,7 @@ def plans(study: Study, chosen: Sequence[Chosen]) -> Iterator[Plan]:
     shown = primary(chosen)
     of_shown = f"point {shown.letter}, {shown.role}" if shown else ""
     yield from generic.fronts(study, chosen)
+    yield from _of_stages(study, chosen)
     yield Plan(
         "roofline", "Roofline", roofline.roofline_data(chosen, shown) if shown else None,
         roofline.takeaway, roofline.draw, "no row with layers that multiply and move data",
@@ -32,7 +38,7 @@ def plans(study: Study, chosen: Sequence[Chosen]) -> Iterator[Plan]:
         "layers", f"Latency by layer: {of_shown}", layers.layers_data(shown.row) if shown else None,
         layers.takeaway, layers.draw, "no row with layers",
     )  # fmt: skip
-    yield from generic.divided(chosen)
+    yield from generic.divided(chosen, grouped=_grouped)
     yield Plan(
         "utilization", "Utilization by array size", heat_map.heat_map_data(study.ran, study.failed),
         heat_map.takeaway, heat_map.draw, "fewer than two array sizes ran",
@@ -44,18 +50,60 @@ def plans(study: Study, chosen: Sequence[Chosen]) -> Iterator[Plan]:
     yield generic.decided(study)
 
 
+def _of_stages(study: Study, chosen: Sequence[Chosen]) -> Iterator[Plan]:
+    """What a network with stages takes in each of them; no figure, and no word on it, where it has none."""
+    names = {stage["name"] for row in study.done for stage in stages_of(row)}
+    if len(names) < 2:
+        return
+    for first in ("prefill", "encode"):
+        if {first, DECODE} <= names:
+            yield generic.front(study, chosen, f"{first}_ns", "decode_ns_per_token")
+    for what, title in (("latency", "Latency by stage"), ("energy", "Energy by stage")):
+        yield Plan(
+            f"stage_{what}", title, stages.stages_data(chosen, what, _grouped), stages.takeaway, stages.draw,
+            "no row with two stages",
+        )  # fmt: skip
+
+
+def _grouped(breakdown: Mapping[str, float]) -> dict[str, float]:
+    """A breakdown by part with the parts of the vector unit as one."""
+    found: dict[str, float] = {}
+    for name, amount in breakdown.items():
+        part = "vector_unit" if name.startswith("vector_") else name
+        found[part] = found.get(part, 0.0) + amount
+    return found
+
+
 def tables(study: Study, chosen: Sequence[Chosen]) -> list[FamilyTable]:
-    """The shown point, layer by layer."""
+    """The shown point, stage by stage and layer by layer."""
     shown = primary(chosen)
     if shown is None or not shown.row.get("layers"):
         return []
+    found = []
+    if stages_of(shown.row):
+        found.append(
+            FamilyTable(
+                f"Stage by stage: Point {shown.letter} ({listing(shown.roles)})",
+                "Everything of all steps together; a token of a decode in columns of its own.",
+                stage_table(shown.row),
+            )
+        )
     return [
+        *found,
         FamilyTable(
             f"Layer by layer: Point {shown.letter} ({listing(shown.roles)})",
-            "MACs, cycles and DRAM bytes of one run of the layer; share counts all its runs.",
+            "MACs, cycles and DRAM bytes of one run of the layer; share counts all its runs."
+            + (_STEPS if _has_steps(shown.row) else ""),
             layer_table(shown.row),
-        )
+        ),
     ]
+
+
+_STEPS = " A layer that differs from step to step has one line, with means of its runs."
+
+
+def _has_steps(row: Row) -> bool:
+    return any(stage["n_steps"] > 1 for stage in stages_of(row))
 
 
 def only_point(row: Row) -> str:
@@ -76,7 +124,22 @@ def notes(study: Study) -> list[str]:
             "Each layer runs in its fastest tiling, with DRAM traffic deciding between equals only; a slower tiling "
             "may need less energy. Energies of two points therefore differ by their tilings too."
         )
-    return [*said, *generic.width_note(study), *generic.common_notes(study)]
+    return [*said, *_cache_note(study), *generic.width_note(study), *generic.common_notes(study)]
+
+
+def _cache_note(study: Study) -> list[str]:
+    """How much memory keys and values need in the end, at each width of activations."""
+    found = []
+    for bits in sorted({row["point"].get("act_bits", 8) for row in study.done if stages_of(row)}):
+        n_bytes = transformers.cached_bytes(study.workload, bits)
+        if n_bytes:
+            found.append(f"{quantity(n_bytes, 'bytes')} at {bits} bits")
+    if not found:
+        return []
+    return [
+        f"Keys and values of all layers and sequences lie in DRAM and take {listing(found)} after the last token; "
+        "moving them is in the cycles and in the energy, DRAM itself is not in the area."
+    ]
 
 
 def explanations(nodes: Sequence[int]) -> list[Markup]:
@@ -93,6 +156,16 @@ def explanations(nodes: Sequence[int]) -> list[Markup]:
             "first operation of the array; <i>compute</i>, the array is fed (padding included); <i>stall load</i> and "
             "<i>stall output</i>, it waits for data or for room; <i>drain</i>, from its last operation to the last "
             "byte stored. Layers run one after the other."
+        ),
+        Markup(
+            "<b>Phases of the vector unit</b>, where there is one: <i>vector load</i>, <i>vector compute</i> and "
+            "<i>vector store</i> of its steps, one after the other; the array waits."
+        ),
+        Markup(
+            "<b>Stages</b> are parts of a network that follow one another: <i>prefill</i> (or <i>encode</i>) of a "
+            "whole prompt, <i>decode</i> of one token after the other with keys and values of the earlier ones in a "
+            "cache. Decode latency per token is the time from one token of a sequence to its next, the mean over the "
+            "steps; decode energy per token is shared by the sequences of the batch."
         ),
         Markup(
             "<b>Utilization</b>: MACs of the network over (processing elements times cycles). It is below the share of "

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 
 from reports import style
+from reports.stages import joined_steps
 from reports.study import Row, layer_total
 from reports.units import Unit, percent, unit_for
 
@@ -26,7 +27,7 @@ class LayersData(NamedTuple):
 
 def layers_data(row: Row) -> LayersData | None:
     """Latency by layer (repeats included) and phase; None where the row keeps no layers."""
-    layers = row.get("layers") or []
+    layers = joined_steps(row.get("layers") or [])
     if not layers or not row["cycles"]:
         return None
     shown, merged = _longest(layers)
@@ -45,7 +46,7 @@ def layers_data(row: Row) -> LayersData | None:
 def layer_label(layer: Mapping[str, Any]) -> str:
     """The layer's name, with its number of repeats where it stands for several."""
     repeat = int(layer.get("repeat") or 1)
-    return f"{layer['name']} ×{repeat}" if repeat > 1 else str(layer["name"])
+    return f"{layer['name']} ×{repeat:,}" if repeat > 1 else str(layer["name"])
 
 
 def _longest(layers: list[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:

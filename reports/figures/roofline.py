@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import style
 from reports.figures.layers import layer_label
+from reports.stages import joined_steps, stage_of, stages_of
 from reports.study import Chosen, Row, layer_total
-from reports.units import percent
+from reports.units import listing, percent
 
 
 class Roof(NamedTuple):
@@ -21,12 +23,17 @@ class Roof(NamedTuple):
 
 
 class LayerPoint(NamedTuple):
-    """One layer: MACs for each byte on DRAM, MACs for each cycle, share of the point's cycles."""
+    """One layer: operations for each byte on DRAM and for each cycle, share of the point's cycles.
+
+    Operations are MACs of the array; of a layer of the vector unit (`is_vector`), operations of its lanes.
+    """
 
     name: str
     intensity: float
-    macs_per_cycle: float
+    per_cycle: float
     share: float
+    stage: str = ""
+    is_vector: bool = False
 
 
 class RooflineData(NamedTuple):
@@ -35,7 +42,9 @@ class RooflineData(NamedTuple):
     roofs: list[Roof]
     letter: str
     layers: list[LayerPoint]
-    n_left_out: int  # layers without a MAC or without traffic, such as pooling
+    n_left_out: int  # layers without operations or without traffic, such as pooling
+    stages: tuple[str, ...] = ()  # of the network, in order
+    n_lanes: int = 0  # of the vector unit of the point called `letter`
 
 
 def machine(row: Row) -> tuple[float, float] | None:
@@ -49,17 +58,17 @@ def machine(row: Row) -> tuple[float, float] | None:
 
 def roofline_data(chosen: Sequence[Chosen], shown: Chosen) -> RooflineData | None:
     """Roofs of `chosen`, layers of `shown`; None where no layer of it has both MACs and traffic."""
-    layers = shown.row.get("layers") or []
+    layers, stages = joined_steps(shown.row.get("layers") or []), stages_of(shown.row)
     total = sum(layer_total(layer, "cycles") for layer in layers)
-    points = []
-    for layer in layers:
-        activity = layer["activity"]
-        n_bytes = activity.get("dram_read_bytes", 0) + activity.get("dram_write_bytes", 0)
-        if layer["n_macs"] and n_bytes and layer["cycles"]:
-            share = layer_total(layer, "cycles") / total
-            intensity, speed = layer["n_macs"] / n_bytes, layer["n_macs"] / layer["cycles"]
-            points.append(LayerPoint(layer_label(layer), intensity, speed, share))
-    if not points:
+    points = [
+        LayerPoint(
+            layer_label(layer), n_operations / n_bytes, n_operations / layer["cycles"],
+            layer_total(layer, "cycles") / total, stage_of(layer, stages), not layer["n_macs"],
+        )
+        for layer in layers
+        if (n_operations := _operations(layer)) and (n_bytes := _bytes(layer)) and layer["cycles"]
+    ]  # fmt: skip
+    if all(point.is_vector for point in points):
         return None
     letters: dict[tuple[float, float], str] = {}
     for point in chosen:
@@ -67,7 +76,19 @@ def roofline_data(chosen: Sequence[Chosen], shown: Chosen) -> RooflineData | Non
         if roof is not None:
             letters[roof] = letters.get(roof, "") + point.letter
     roofs = [Roof(name, peak, bandwidth) for (peak, bandwidth), name in letters.items()]
-    return RooflineData(roofs, shown.letter, points, len(layers) - len(points))
+    return RooflineData(
+        roofs, shown.letter, points, len(layers) - len(points), tuple(stage["name"] for stage in stages),
+        int(shown.row["point"].get("vector_lanes") or 0),
+    )  # fmt: skip
+
+
+def _operations(layer: Mapping[str, Any]) -> float:
+    return float(layer["n_macs"] or layer["activity"].get("vector_ops", 0))
+
+
+def _bytes(layer: Mapping[str, Any]) -> float:
+    activity = layer["activity"]
+    return float(activity.get("dram_read_bytes", 0) + activity.get("dram_write_bytes", 0))
 
 
 def own_roof(data: RooflineData) -> Roof | None:
@@ -76,28 +97,49 @@ def own_roof(data: RooflineData) -> Roof | None:
 
 
 def takeaway(data: RooflineData) -> str:
-    """How many layers sit under which part of their roof, weighted by time, and how close the best comes."""
+    """How much of the time is spent in memory-bound layers of the array, in each stage, and what the best reaches."""
     roof = own_roof(data)
     if roof is None:
         return f"Layers of {data.letter}; its parameters do not tell a roof."
     ridge = roof.peak_macs_per_cycle / roof.bytes_per_cycle
-    bound = [layer for layer in data.layers if layer.intensity < ridge]
-    best = max(data.layers, key=lambda layer: layer.macs_per_cycle)
-    share = percent(sum(layer.share for layer in bound))
-    n_bound = f"{len(bound)} of {len(data.layers)} layers ({share} of the cycles)" if bound else "no layer"
+    multiplying = [layer for layer in data.layers if not layer.is_vector]
+    best = max(multiplying, key=lambda layer: layer.per_cycle)
+    of_peak = percent(best.per_cycle / roof.peak_macs_per_cycle)
+    reached = f"the best, {best.name}, reaches {of_peak} of the array's peak."
     without = f" Layers that multiply nothing are not shown ({data.n_left_out})." if data.n_left_out else ""
-    return (
-        f"In {data.letter}, {n_bound} {'are' if len(bound) > 1 else 'is'} memory bound; the best, {best.name}, reaches "
-        f"{percent(best.macs_per_cycle / roof.peak_macs_per_cycle)} of the array's peak.{without}"
-    )
+    if data.n_lanes:
+        without = f" Not shown: {data.n_left_out} jobs without arithmetic." if data.n_left_out else ""
+    if data.stages:
+        said = [_bound_of(stage, multiplying, ridge) for stage in data.stages]
+        return f"Memory bound in {data.letter}: {listing(filter(None, said))}; {reached}{_unit_share(data)}{without}"
+    bound = [layer for layer in multiplying if layer.intensity < ridge]
+    share = percent(sum(layer.share for layer in bound))
+    n_bound = f"{len(bound)} of {len(multiplying)} layers ({share} of the cycles)" if bound else "no layer"
+    verb = "are" if len(bound) > 1 else "is"
+    return f"In {data.letter}, {n_bound} {verb} memory bound; {reached}{_unit_share(data)}{without}"
+
+
+def _bound_of(stage: str, layers: Sequence[LayerPoint], ridge: float) -> str:
+    """ "12 of 13 products of decode"."""
+    own = [layer for layer in layers if layer.stage == stage]
+    n_bound = sum(layer.intensity < ridge for layer in own)
+    return f"{n_bound or 'none'} of {len(own)} products of {stage}" if own else ""
+
+
+def _unit_share(data: RooflineData) -> str:
+    share = sum(layer.share for layer in data.layers if layer.is_vector)
+    return f" The vector unit's jobs shown take {percent(share)} of the cycles." if share else ""
 
 
 def draw(data: RooflineData) -> Figure:
-    """Log-log; the area of a marker is the layer's share of the time; the three longest layers are named."""
+    """Log-log; the area of a marker is the layer's share of the time; the three longest layers are named.
+
+    Of networks with stages, colours are stages; of others, colours tell on which side of the ridge a layer is.
+    """
     figure, axes = style.new_axes(3.5)
     ridges = [roof.peak_macs_per_cycle / roof.bytes_per_cycle for roof in data.roofs]
     xs = [layer.intensity for layer in data.layers] + ridges
-    ys = [layer.macs_per_cycle for layer in data.layers] + [roof.peak_macs_per_cycle for roof in data.roofs]
+    ys = [layer.per_cycle for layer in data.layers] + [roof.peak_macs_per_cycle for roof in data.roofs]
     style.scale_axis(axes, "x", [min(xs) / 1.6, max(xs) * 6])
     style.scale_axis(axes, "y", [min(ys) / 1.6, max(ys) * 1.5])
     own = own_roof(data)
@@ -114,32 +156,61 @@ def draw(data: RooflineData) -> Figure:
     for peak, letters in _by_peak(data.roofs):
         text = f"{', '.join(sorted(letters))}: {peak:,.0f}"
         axes.annotate(text, (x_high, peak), xytext=(-2, 2), textcoords="offset points", ha="right", va="bottom")
-    for layers, colour, name in _bounds(data, own):
-        if layers:
-            axes.scatter([], [], s=24, color=colour, linewidths=0, label=name)
-            sizes = [16 + 260 * layer.share for layer in layers]
+    has_vector_layers = any(layer.is_vector for layer in data.layers)
+    if own is not None and has_vector_layers:
+        _draw_lanes(axes, own, data)
+    for layers, colour, name in _groups(data, own):
+        axes.scatter([], [], s=24, color=colour, linewidths=0, label=name)
+        for is_vector, marker in ((False, "o"), (True, "^")):
+            some = [layer for layer in layers if layer.is_vector == is_vector]
             axes.scatter(
-                [layer.intensity for layer in layers], [layer.macs_per_cycle for layer in layers], s=sizes,
+                [layer.intensity for layer in some], [layer.per_cycle for layer in some],
+                s=[16 + 260 * layer.share for layer in some], marker=marker,
                 color=colour, alpha=0.85, edgecolors=style.PAPER, linewidths=0.5, zorder=4,
             )  # fmt: skip
-    axes.set_xlabel("Arithmetic intensity (MAC / DRAM byte)")
-    axes.set_ylabel("Performance (MAC / cycle)")
+    if has_vector_layers:
+        axes.scatter([], [], s=24, marker="^", color=style.MUTED, linewidths=0, label="jobs of the vector unit")
+    operation = "MAC or lane operation" if has_vector_layers else "MAC"
+    axes.set_xlabel(f"Arithmetic intensity ({operation} / DRAM byte)")
+    axes.set_ylabel(f"Performance ({operation} / cycle)")
     if own is not None:
         style.legend(figure, axes)
     _name_layers(figure, axes, data.layers)  # last: all else moves the markers
     return figure
 
 
-def _bounds(data: RooflineData, own: Roof | None) -> list[tuple[list[LayerPoint], str, str]]:
-    if own is None:
-        return [(data.layers, style.BLUE, "layers")]
-    ridge = own.peak_macs_per_cycle / own.bytes_per_cycle
-    memory = [layer for layer in data.layers if layer.intensity < ridge]
-    compute = [layer for layer in data.layers if layer.intensity >= ridge]
-    return [
-        (compute, style.BLUE, f"compute-bound layers of {data.letter}"),
-        (memory, style.VERMILLION, f"memory-bound layers of {data.letter}"),
-    ]
+def _draw_lanes(axes: Axes, own: Roof, data: RooflineData) -> None:
+    """The roof of the vector unit: an operation a lane and cycle, under the same memory port."""
+    ridge, x_high = data.n_lanes / own.bytes_per_cycle, axes.get_xlim()[1]
+    axes.plot([ridge, x_high], [data.n_lanes] * 2, color=style.INK, linewidth=0.9, linestyle=(0, (4, 2)), zorder=3)
+    axes.annotate(
+        f"{data.letter}: {data.n_lanes} lanes", (x_high, data.n_lanes), xytext=(-2, 2), textcoords="offset points",
+        ha="right", va="bottom",
+    )  # fmt: skip
+
+
+_STAGE_COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.ORANGE)
+
+
+def _groups(data: RooflineData, own: Roof | None) -> list[tuple[list[LayerPoint], str, str]]:
+    """(layers, colour, name in the legend), without empty ones."""
+    if data.stages:
+        found = [
+            ([layer for layer in data.layers if layer.stage == stage], colour, f"{stage} of {data.letter}")
+            for stage, colour in zip(data.stages, cycle(_STAGE_COLOURS))  # noqa: B905 (the colours never end)
+        ]
+    elif own is None:
+        found = [(data.layers, style.BLUE, "layers")]
+    else:
+        peaks = {False: own.peak_macs_per_cycle, True: data.n_lanes}
+        ridges = {unit: peak / own.bytes_per_cycle for unit, peak in peaks.items()}
+        memory = [layer for layer in data.layers if layer.intensity < ridges[layer.is_vector]]
+        compute = [layer for layer in data.layers if layer.intensity >= ridges[layer.is_vector]]
+        found = [
+            (compute, style.BLUE, f"compute-bound layers of {data.letter}"),
+            (memory, style.VERMILLION, f"memory-bound layers of {data.letter}"),
+        ]
+    return [group for group in found if group[0]]
 
 
 def _by_peak(roofs: Sequence[Roof]) -> list[tuple[float, str]]:
@@ -154,7 +225,7 @@ def _name_layers(figure: Figure, axes: Axes, layers: Sequence[LayerPoint]) -> No
     figure.draw_without_rendering()
     scale = figure.dpi / 72
     longest = sorted(layers, key=lambda la: (-la.share, la.name))[:3]
-    spots = [axes.transData.transform((layer.intensity, layer.macs_per_cycle)) / scale for layer in longest]
+    spots = [axes.transData.transform((layer.intensity, layer.per_cycle)) / scale for layer in longest]
     _, y_floor = axes.transAxes.transform((0, 0)) / scale
     x_right, y_top = axes.transAxes.transform((1, 1)) / scale
     floor = min(y for _, y in spots)
@@ -168,7 +239,7 @@ def _name_layers(figure: Figure, axes: Axes, layers: Sequence[LayerPoint]) -> No
         y, layer, text = spots[index][1], longest[index], texts[index]
         target = min(edge + 18 + 11 * step, y_top - 6) if upwards else edge - 18 - 11 * step
         axes.annotate(
-            text, (layer.intensity, layer.macs_per_cycle), xytext=(-6 if to_left else 6, target - y),
+            text, (layer.intensity, layer.per_cycle), xytext=(-6 if to_left else 6, target - y),
             textcoords="offset points", ha="right" if to_left else "left", va="center",
             size=style.FONT_POINTS - 1, color=style.INK, zorder=5,
             bbox={"facecolor": style.PAPER, "alpha": 0.85, "pad": 0.8, "edgecolor": "none"},

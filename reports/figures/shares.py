@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
@@ -12,7 +12,7 @@ from reports.study import Chosen
 from reports.units import listing, percent, quantity
 
 _MOST_PARTS = 7
-_OTHER = "other"
+OTHER = "other"
 
 
 class SharesData(NamedTuple):
@@ -25,8 +25,13 @@ class SharesData(NamedTuple):
     is_phases: bool
 
 
-def shares_data(chosen: Sequence[Chosen], breakdown: str, total: str | None = None) -> SharesData | None:
-    """Shares of `row[breakdown]` (a dict part -> amount); None where no chosen point has one.
+def shares_data(
+    chosen: Sequence[Chosen],
+    breakdown: str,
+    total: str | None = None,
+    grouped: Callable[[Mapping[str, float]], Mapping[str, float]] | None = None,
+) -> SharesData | None:
+    """Shares of `row[breakdown]` (a dict part -> amount); None where no chosen point has one. `grouped` joins parts.
 
     `total` is the row's key whose value is written at the end of the bar, with the unit of its suffix; without it the
     sum of the breakdown is, in the unit of the breakdown's own suffix. Parts beyond the largest become "other".
@@ -35,12 +40,14 @@ def shares_data(chosen: Sequence[Chosen], breakdown: str, total: str | None = No
     if not points:
         return None
     amounts: list[Mapping[str, float]] = [c.row[breakdown] for c in points]
-    parts = _parts(amounts, keep_order=breakdown == "phases")
+    if grouped is not None:
+        amounts = [grouped(amount) for amount in amounts]
+    parts = largest_parts(amounts, keep_order=breakdown == "phases")
     rows = []
     for amount in amounts:
         whole = sum(amount.values())
-        named = [amount.get(part, 0) for part in parts if part != _OTHER]
-        values = [*named, whole - sum(named)] if _OTHER in parts else named
+        named = [amount.get(part, 0) for part in parts if part != OTHER]
+        values = [*named, whole - sum(named)] if OTHER in parts else named
         rows.append([value / whole if whole else 0.0 for value in values])
     stored = (total or breakdown).rsplit("_", 1)[1]
     totals = [quantity(c.row[total] if total else sum(c.row[breakdown].values()), stored) for c in points]
@@ -48,7 +55,7 @@ def shares_data(chosen: Sequence[Chosen], breakdown: str, total: str | None = No
     return SharesData(bars, parts, rows, totals, breakdown == "phases")
 
 
-def _parts(amounts: Sequence[Mapping[str, float]], *, keep_order: bool) -> list[str]:
+def largest_parts(amounts: Sequence[Mapping[str, float]], *, keep_order: bool) -> list[str]:
     """Names of the parts to show: phases in the order of time, other parts by size; small ones become "other"."""
     largest: dict[str, float] = {}
     for amount in amounts:
@@ -59,8 +66,8 @@ def _parts(amounts: Sequence[Mapping[str, float]], *, keep_order: bool) -> list[
     if keep_order:
         return used
     by_size = sorted(used, key=lambda part: (-largest[part], part))
-    shown = [part for part in by_size if part != _OTHER][: _MOST_PARTS - 1]
-    return shown if len(shown) == len(used) else [*shown, _OTHER]
+    shown = [part for part in by_size if part != OTHER][: _MOST_PARTS - 1]
+    return shown if len(shown) == len(used) else [*shown, OTHER]
 
 
 def takeaway(data: SharesData, what: str) -> str:

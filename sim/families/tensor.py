@@ -408,7 +408,7 @@ def _run(
             activity=dict(zip(names, counts, strict=True)),
             roofline_cycles=roofline.cycles(design),
             n_macs=roofline.n_macs,
-            utilization=_n_kept(design, roofline) / (n_pes * n_cycles),
+            utilization=_n_kept(design, roofline) / (n_pes * n_cycles) if n_cycles else 0.0,
             repeat=layer.repeat,
             tiling=_tiling(numbers) if isinstance(layer, Layer) else None,
         )

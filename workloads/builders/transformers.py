@@ -224,6 +224,30 @@ def kv_cache_bytes(model: Model, n_tokens: int, bits: int, *, n_source: int = 0)
     return 2 * layers * (n_tokens + n_source) * model.width * bits // 8
 
 
+def cached_bytes(name: str, bits: int) -> int:
+    """Bytes of the keys and values of all sequences of a name as above when it ends; 0 where it has no cache.
+
+    Hypotheses of a beam have keys and values of their own, of the target only.
+    """
+    model_name, *parts = name.split(":")
+    if model_name not in _MODELS:
+        return 0
+    model, phases = _MODELS[model_name]
+    phase, sizes = _phase(name, (parts or [phases[0]])[0], [p.partition("=")[0] for p in phases])
+    options = _options(name, parts[1:], _PHASES[phase][1])
+    batch, beam = options["batch"], options.get("beam", 1)
+    if phase == "generate":  # the last token is not attended to
+        return batch * beam * kv_cache_bytes(model, sum(sizes) - 1, bits)
+    if phase == "decode":
+        of_source = kv_cache_bytes(model, 0, bits, n_source=sizes[0]) if model.n_decoder_layers else 0
+        return batch * (beam * kv_cache_bytes(model, sizes[0], bits) + of_source)
+    if phase == "translate":
+        n_source, n_target = sizes
+        of_source = kv_cache_bytes(model, 0, bits, n_source=n_source)
+        return batch * (beam * kv_cache_bytes(model, n_target, bits) + of_source)
+    return 0
+
+
 def _own(model: Model, sequences: int, queries: int, keys: int, **more: int) -> Heads:
     return Heads(
         n_heads=model.n_heads, size=model.head, sequences=sequences, queries=queries, keys=keys,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from workloads.layer import Layer
 from workloads.load import Workload
 from workloads.lower import lower
 from workloads.random_layers import gemm_layer
+from workloads.stages import Stage, merge_steps, stages_of
 from workloads.vector_layer import Job
 
 DIGITS = Path(__file__).parent.parent / "digits"
@@ -49,6 +50,7 @@ class Network(Workload):
 
     layers: tuple[Job, ...]
     graph: Graph | None = None
+    stages: tuple[Stage, ...] = ()  # of a transformer's shapes: prefill, decode and the like; others have none
 
 
 def names() -> tuple[str, ...]:
@@ -63,7 +65,7 @@ def load(name: str) -> Network | None:
     if name in _BUILDERS:
         return network_of(_BUILDERS[name](), name)
     if jobs := transformers.build(name):
-        return network_of(jobs, name)
+        return replace(network_of(merge_steps(jobs), name), stages=stages_of(jobs, transformers.n_sequences(name)))
     if match := _GEMM.fullmatch(name):
         return _gemm(name, *(int(size) for size in match.groups()))
     if products := training.build(name):
