@@ -62,7 +62,8 @@ class VectorMachine:
         self.lanes, self.rows = design.vector_lanes, design.array_rows
 
     def run(self) -> TwinRun:
-        self.tick("start")
+        if len(self.program.steps):
+            self.tick("start")
         for step in self.program.steps:
             self.step(step)
         return TwinRun(self.cycle, dict(self.phases), dict(self.activity))

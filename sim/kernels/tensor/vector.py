@@ -157,7 +157,7 @@ def run_steps(
         config[v.CFG_Y_WIDE],
     )  # fmt: skip
     machine[v.M_TRANSPOSED], machine[v.M_DROP] = config[v.CFG_TRANSPOSED], config[v.CFG_DROP]
-    phases[v.START] = 1
+    phases[v.START] = 1 if len(steps) else 0
     for i in range(len(steps)):
         lines, blocks = steps[i, v.S_LINES], steps[i, v.S_BLOCKS]
         begin, before_load, before_compute = phases.sum(), phases[v.LOAD], phases[v.COMPUTE]
@@ -240,6 +240,8 @@ def _run_layer(
     )  # fmt: skip
     phases[v.START] = 1
     if operation == v.TO_WEIGHTS:
+        if layer[v.FIRST_TOKEN] >= layer[v.N_TOKENS]:  # all weights lie there: no program
+            phases[v.START] = 0
         if not _run_weights(design, layer, tiling, machine, phases, activity):
             return -1
         return phases.sum()
