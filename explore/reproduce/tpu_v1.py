@@ -47,8 +47,7 @@ class Workload:
     useful: float  # %, its useful part
     weight_stall: float  # %
     shift: float  # %, weights are shifted into the array
-    non_matrix: float  # %, other instructions
-    raw: float  # %, waiting for results of earlier instructions
+    non_matrix: float  # %, neither active nor waiting for weights nor shifting
     side: int | None = None  # of a layer's matrix, where the paper tells
     image: int | None = None  # a convolution over image x image pixels
 
@@ -56,27 +55,27 @@ class Workload:
 WORKLOADS = (
     Workload(
         name="MLP0", n_layers=5, batch=200, weights_m=20, intensity=200, roofline_tops=13.60, tops=12.3, active=12.7,
-        useful=12.5, weight_stall=53.9, shift=15.9, non_matrix=17.5, raw=3.3,
+        useful=12.5, weight_stall=53.9, shift=15.9, non_matrix=17.5,
     ),
     Workload(
         name="MLP1", n_layers=4, batch=168, weights_m=5, intensity=168, roofline_tops=11.42, tops=9.7, active=10.6,
-        useful=9.4, weight_stall=44.2, shift=13.4, non_matrix=31.9, raw=8.4,
+        useful=9.4, weight_stall=44.2, shift=13.4, non_matrix=31.9,
     ),
     Workload(
         name="LSTM0", n_layers=24, batch=64, weights_m=52, intensity=64, roofline_tops=4.35, tops=3.7, active=8.2,
-        useful=8.2, weight_stall=58.1, shift=15.8, non_matrix=17.9, raw=14.6,
+        useful=8.2, weight_stall=58.1, shift=15.8, non_matrix=17.9,
     ),
     Workload(
         name="LSTM1", n_layers=37, batch=96, weights_m=34, intensity=96, roofline_tops=6.53, tops=2.8, active=10.5,
-        useful=6.3, weight_stall=62.1, shift=17.1, non_matrix=10.3, raw=10.6, side=600,
+        useful=6.3, weight_stall=62.1, shift=17.1, non_matrix=10.3, side=600,
     ),
     Workload(
         name="CNN0", n_layers=16, batch=8, weights_m=8, intensity=2888, roofline_tops=91.75, tops=86.0, active=78.2,
-        useful=78.2, weight_stall=0, shift=0, non_matrix=21.8, raw=3.5, image=19,
+        useful=78.2, weight_stall=0, shift=0, non_matrix=21.8, image=19,
     ),
     Workload(
         name="CNN1", n_layers=76, batch=32, weights_m=100, intensity=1750, roofline_tops=91.75, tops=14.1, active=46.2,
-        useful=22.5, weight_stall=28.1, shift=7.0, non_matrix=18.7, raw=22.8,
+        useful=22.5, weight_stall=28.1, shift=7.0, non_matrix=18.7,
     ),
 )  # fmt: skip
 SIMULATED = ("MLP0", "MLP1", "LSTM0", "LSTM1", "CNN0")
@@ -194,7 +193,8 @@ def _roofline_row(workload: Workload) -> Quantity:
 
 _STARTS = (
     "Each layer waits here for its first weights and its activations cross to DRAM; the TPU reads ahead and keeps "
-    "activations on the chip, but spends {other:g} % of its time in other instructions, which ours has not."
+    "activations on the chip, but its array is idle for {other:g} % of the time for reasons besides weights (results "
+    "and inputs that are late), which ours has not."
 )
 _CNN0 = (
     "Each layer waits here for its first weights, all nine taps of them (0.6 MB), and ends before the next one begins; "
@@ -205,12 +205,12 @@ _HALF_RATE = (
     "with 16-bit activations: our inference); ours runs at full rate."
 )
 _STALL = (
-    "Waiting for activations is in here, and shares add up to 100 %: the {other:g} % that the TPU spends in other "
-    "instructions, and shifting that it does not hide, are spent waiting here."
+    "Shares add up to 100 %: the {other:g} % in which the TPU's array is idle for reasons besides weights, and the "
+    "shifting that it does not hide, are spent waiting for memory here (weights and activations)."
 )
 _SHIFT = (
     "Rows of the array take their weights just ahead of the first activation here, so that only a batch below 256 "
-    "loses cycles; the TPU shifts a tile in before it is used, which takes 256 cycles that memory-bound layers do not hide."
+    "loses cycles; the TPU shifts a tile in before it is used: 256 cycles, which memory-bound layers do not hide."
 )
 
 
@@ -238,6 +238,7 @@ def _remarks(simulated: Sequence[Workload], neighbours: Sequence[str]) -> tuple[
         layer = layer_of(workload)
         kernel = "3 x 3 x " if workload.image else ""
         shapes.append(f"{workload.name} {layer.repeat} of {kernel}{layer.in_channels} x {layer.out_channels}")
+    ratios = ", ".join(f"{one.name} {_tops_of_useful(one):.2f}" for one in simulated)
     return (
         f"Stand-ins: {'; '.join(shapes)}, batches as published. CNN0's 2888 multiplications a weight and batch of 8 "
         "are 361 pixels an image, 19 x 19.",
@@ -245,8 +246,8 @@ def _remarks(simulated: Sequence[Workload], neighbours: Sequence[str]) -> tuple[
         f"{MEMORY_CLOCK_MHZ} MHz, which is 34 GB/s; the array's own cycles are counted as 1 / {CLOCK_MHZ} MHz. At "
         f"{CLOCK_MHZ} MHz, {_NEIGHBOURS[0][0]} and {_NEIGHBOURS[1][0]} bytes a cycle (22.4 and 44.8 GB/s) give TOPS: "
         f"{', '.join(neighbours)}. CNN0 runs at {CLOCK_MHZ} MHz with 64 bytes.",
-        "The paper's own numbers are of several measurements: its TOPS are "
-        f"{', '.join(f'{_tops_of_useful(one):.2f} ({one.name})' for one in simulated)} of useful share x peak.",
+        "The paper says that its TOPS (production code) and its shares (performance counters) are not perfectly "
+        f"consistent; TOPS / (useful share x peak): {ratios}.",
         "CNN1 is not simulated: without its layers (shallow channels, pooling) a stand-in says nothing.",
     )
 
