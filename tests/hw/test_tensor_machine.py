@@ -33,6 +33,14 @@ DESIGNS = {
         array_rows=6, array_cols=3, dataflow="output_stationary", acc_bits=13, dram_bytes_per_cycle=4,
         dram_burst_bytes=32, **SMALL,
     ),
+    "wide_edges": Design(
+        array_rows=3, array_cols=6, dataflow="output_stationary", act_bits=7, wide_bits=12, dram_bytes_per_cycle=2,
+        dram_burst_bytes=16, dram_latency_cycles=5, **SMALL,
+    ),
+    "kept_weights": Design(
+        array_rows=4, array_cols=2, n_of_m="2:3", weight_bits=6, wide_bits=16, acc_bits=14, dram_bytes_per_cycle=4,
+        dram_burst_bytes=16, **SMALL,
+    ),
 }  # fmt: skip
 Job = tuple[Layer, Tiling, Program, np.ndarray, np.ndarray, int]
 
@@ -48,7 +56,10 @@ def jobs(design: Design, n_jobs: int, seed: int) -> list[Job]:
     found: list[Job] = []
     while len(found) < n_jobs:
         shape = SHAPES[len(found) % len(SHAPES)]
-        layer, x, residual = random_layer(rng, max_macs=1500, shape=shape)
+        layer, x, residual = random_layer(
+            rng, max_macs=1500, shape=shape, act_bits=design.act_bits, weight_bits=design.weight_bits,
+            wide_bits=design.wide_bits,
+        )  # fmt: skip
         tiling = smallest_tiling(design, layer)
         larger = Tiling(rows=2, blocks=2, channels=2 * design.channel_unit, order="channels_outer")
         if rng.random() < 0.7 and fits(design, layer, larger):
@@ -68,7 +79,7 @@ def check(design: Design, cases: list[Job], runs: list[ProgramRun]) -> None:
         np.testing.assert_array_equal(got, wanted, err_msg=f"{layer} {tiling}")
         assert run.activity["overflows"] == overflows
         outside = np.ones(len(memory), dtype=bool)
-        n_images, blocks = layer.n_images, -(-layer.out_channels // design.array_rows)
+        n_images, blocks = layer.n_images, -(-layer.out_channels // design.act_lanes)
         n_out = n_images * blocks * program.config.out_block_bytes
         outside[program.out_base : program.out_base + n_out] = False
         np.testing.assert_array_equal(run.memory[outside], memory[outside])

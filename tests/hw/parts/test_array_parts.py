@@ -20,7 +20,7 @@ from hw.parts.overflow import clip, fit
 from hw.parts.pe import OutputStationaryPE, StationaryPE, product, sum_bits
 from hw.parts.pooling import MaxPool
 from hw.parts.requantizer import RequantizeLane, ResidualLane
-from hw.parts.skew import Skew
+from hw.parts.skew import GroupSkew, Skew
 from hw.parts.transposer import StreamTransposer, TransposingRegisters
 from workloads.requantize import requantize
 
@@ -150,6 +150,20 @@ def test_skew_delays_lane_by_lane(first: Any) -> None:
     simulate(dut, cycle, 8)
 
 
+def test_group_skew_delays_row_by_row() -> None:
+    dut = GroupSkew(shape=unsigned(8), n_groups=2, rows_a_group=2, lanes_a_group=3)
+
+    def cycle(ctx: Any, x: int) -> None:
+        for lane in range(6):
+            ctx.set(dut.early[lane], 10 * x + lane)
+        for row in range(4):
+            lanes = range(3) if row < 2 else range(3, 6)
+            wanted = [10 * (x - row) + lane if x >= row else 0 for lane in lanes]
+            assert [ctx.get(dut.late[row][place]) for place in range(3)] == wanted
+
+    simulate(dut, cycle, 8)
+
+
 @pytest.mark.parametrize("gaps", [[0, 0, 0, 0], [0, 1, 2, 5], [3, 4, 0, 1]])
 def test_stream_transposer_with_gaps_between_squares(gaps: list[int]) -> None:
     size = 4
@@ -219,6 +233,38 @@ def test_stationary_array_multiplies_without_a_gap_between_folds(dataflow: Any) 
             assert [ctx.get(dut.sums[c]) for c in range(cols)] == wanted[number].tolist()
 
     simulate(dut, cycle, 4 * n_vectors + rows + cols + 1)
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize("n_of_m", ["2:4", "1:3"])
+def test_kept_weights_meet_the_lanes_of_their_places(n_of_m: str) -> None:
+    rows, cols, n_folds, n_vectors = 4, 2, 3, 5
+    design = Design(array_rows=rows, array_cols=cols, weight_bits=6, n_of_m=n_of_m)
+    n, m = design.kept_lanes, design.group_lanes
+    dut = StationaryArray(design)
+    rng = np.random.default_rng(3)
+    kept, places = rng.integers(-32, 32, (n_folds, rows, cols)), rng.integers(0, m, (n_folds, rows, cols))
+    vectors = rng.integers(-255, 256, (n_folds, n_vectors, rows // n, m))
+    wanted = np.zeros((n_folds, n_vectors, cols), dtype=int)
+    for fold, row, col in np.ndindex(kept.shape):
+        lane = vectors[fold, :, row // n, places[fold, row, col]]
+        wanted[fold, :, col] += kept[fold, row, col] * lane
+
+    def cycle(ctx: Any, x: int) -> None:
+        fold, q = divmod(x, n_vectors)
+        ctx.set(dut.load, q == 0 and fold < n_folds)
+        if fold < n_folds and q < rows:
+            for col in range(cols):
+                ctx.set(dut.stationary[col].weight, int(kept[fold, q, col]))
+                ctx.set(dut.stationary[col].place, int(places[fold, q, col]))
+        if 1 <= x <= n_folds * n_vectors:  # one cycle after the loads
+            for lane, value in enumerate(vectors.reshape(-1, rows // n * m)[x - 1]):
+                ctx.set(dut.moving[lane], int(value))
+        number = x - 1 - (rows + cols - 1)
+        if 0 <= number < n_folds * n_vectors:
+            assert [ctx.get(dut.sums[c]) for c in range(cols)] == wanted.reshape(-1, cols)[number].tolist()
+
+    simulate(dut, cycle, n_folds * n_vectors + rows + cols + 1)
 
 
 @pytest.mark.rtl
