@@ -127,8 +127,8 @@ def reproduce(progress: Progress | None = None) -> Table:
             "with FIFOs of 8: the cycles in which the simulated machine multiplies, beside the paper's actual time; "
             "loading and reading results are in neither.",
             "VGG-6 takes two slices of half its rows on our machine, as a list has at most 65,535 entries. Gaps "
-            "between rows begin anew in each, which needs fewer padding zeros, and activations are broadcast twice. The "
-            "row 'in one slice' counts the entries of the same mask in whole lists (format interleaved_csc).",
+            "between rows begin anew in each, which needs fewer padding zeros, and activations are broadcast twice. "
+            "'In one slice' counts the entries of the same mask in whole lists (format interleaved_csc).",
         ),
     )
 
