@@ -55,7 +55,7 @@ class Network(Workload):
 
 def names() -> tuple[str, ...]:
     """Names besides paths; `gemm:MxKxN` stands for any three sizes."""
-    return (*_GRAPHS, *_BUILDERS, *transformers.names(), *training.names(), "gemm:MxKxN")
+    return (*_GRAPHS, *_BUILDERS, *training.names(), *transformers.names(), "gemm:MxKxN")
 
 
 def load(name: str) -> Network | None:
