@@ -42,12 +42,17 @@ def test_the_machine_reads_as_the_tpu() -> None:
 def test_shares_of_one_tile_by_hand() -> None:
     """A batch of 64 against one tile: 256 issue cycles, 64 of them with an activation."""
     layer = matrix_product("tile", 64, 256, 256)
-    (run,) = tensor.simulate_layers([tpu_v1.design_of(64, 350)], [layer])
+    design = tpu_v1.design_of(64, 350)
+    (run,) = tensor.simulate_layers([design], [layer])
     assert run.phases["compute"] == 256
-    found = tpu_v1.shares(layer, run, 350)
+    found = tpu_v1.shares(layer, run, design)
     assert found.active == found.useful == pytest.approx(100 * 64 / 2 / run.cycles)  # a cycle of 350 MHz is two
     assert found.shift == pytest.approx(3 * found.active)
     assert found.tops == pytest.approx(2 * 64 * 256 * 256 / (run.cycles / 350e6) / 1e12)
+    # DRAM: weights, 64 words of activations in and out, biases and scales; a beat has 64 bytes.
+    param_bytes = 256 * (32 + 16 + 6) // 8
+    n_beats = (256 * 256 + 2 * 64 * 256 + param_bytes) / 64
+    assert found.overlapped_tops == pytest.approx(2 * 64 * 256 * 256 / (n_beats / 350e6) / 1e12)
     total = found.active + found.weight_stall + found.shift + found.emptying
     assert total == pytest.approx(100) and 0 < found.emptying < 100
 
@@ -59,6 +64,6 @@ def test_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     table = tpu_v1.reproduce(lambda *what: told.append(what))
     assert isinstance(table, Table)
     assert told[-1] == ("done", 5, 5) and [name for name, _, _ in told[:-1]] == list(tpu_v1.SIMULATED)
-    assert len(table.rows) == 6 + 5 * 5
+    assert len(table.rows) == 6 + 5 * 6
     assert [row.quantity for row in table.rows if row.error and abs(row.error) > 0.1 and not row.differs_because] == []
     assert sum("44.8 GB/s" in remark for remark in table.remarks) == 1
