@@ -133,9 +133,9 @@ class VectorCompute(wiring.Component):
         stages = self._stages
         m.submodules.statistics = statistics = VectorStatistics(design)
         base = Signal(signed(INPUT_BITS))  # nothing is subtracted before there is a mean or a maximum
-        factor = Signal(rows.b.shape(), reset_less=True)
+        factor = Signal(rows.spread.shape(), reset_less=True)
         has_base = self._doing.matches(Pass.EXP_SUM, Pass.SQUARES, Pass.RESULT)
-        m.d.sync += [base.eq(Mux(has_base, rows.a, 0)), factor.eq(rows.b)]
+        m.d.sync += [base.eq(Mux(has_base, rows.center, 0)), factor.eq(rows.spread)]
         item = item_at(0)
         factor_1 = stages.staged(factor, 0, "factor")(1)
         results = []
@@ -218,10 +218,10 @@ class VectorCompute(wiring.Component):
         row_ends = valid & item.last
         m.d.comb += [
             rows.write_row.eq(item.row),
-            rows.write_a.eq(row_ends & doing.matches(Pass.MAXIMUM, Pass.ITA_SUM, Pass.SUM)),
-            rows.write_b.eq(row_ends & doing.matches(Pass.EXP_SUM, Pass.ITA_SUM, Pass.SUM, Pass.SQUARES)),
-            rows.new_a.eq(Mux(doing == Pass.SUM, statistics.sum, statistics.maximum_8)),
-            rows.new_b.eq(Mux(doing == Pass.SUM, statistics.width_8, statistics.sum)),
+            rows.write_center.eq(row_ends & doing.matches(Pass.MAXIMUM, Pass.ITA_SUM, Pass.SUM)),
+            rows.write_spread.eq(row_ends & doing.matches(Pass.EXP_SUM, Pass.ITA_SUM, Pass.SUM, Pass.SQUARES)),
+            rows.new_center.eq(Mux(doing == Pass.SUM, statistics.sum, statistics.maximum_8)),
+            rows.new_spread.eq(Mux(doing == Pass.SUM, statistics.width_8, statistics.sum)),
         ]
         # Every slice of the word shows the results; those that `en` names are written.
         m.d.comb += [self.y.addr.eq(item.address)]

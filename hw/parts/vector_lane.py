@@ -177,9 +177,9 @@ class VectorLane(wiring.Component):
         knee = (-config.b)[:INPUT_BITS]
         magnitude = abs(self._small(1)) << config.left_shift
         t = self._named("t", 1, INPUT_BITS, Mux(magnitude > knee, 0, knee - magnitude))
-        s = self._named("s", 2, signed(33), t(2) * t(2) + config.c)
+        parabola = self._named("parabola", 2, signed(33), t(2) * t(2) + config.c)
         x = self._small(3)
-        erf = Mux(x == 0, 0, Mux(x < 0, -s(3), s(3))) >> GELU_SHIFT
+        erf = Mux(x == 0, 0, Mux(x < 0, -parabola(3), parabola(3))) >> GELU_SHIFT
         return self._named("gelu", 3, signed(VALUE_BITS - 1), -x * (erf + config.one))
 
     def _gelu_table(self, entry: Staged) -> Staged:

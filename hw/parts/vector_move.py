@@ -73,6 +73,6 @@ class VectorMove(wiring.Component):
         m.d.comb += [transposer.valid.eq(read & config.transposed), transposer.word.eq(fresh)]
         lane_bits = design.vector_result_word_bits // rows
         for lane in range(rows):
-            weight = Mux(config.transposed, transposer.lanes[lane], straight[lane])
+            weight = Mux(config.transposed, transposer.lanes[lane], straight[lane]).as_unsigned()
             m.d.comb += self.result[lane * lane_bits : (lane + 1) * lane_bits].eq(weight)
         return m

@@ -38,10 +38,10 @@ class _State(IntEnum):
 
 
 class VectorRows(wiring.Component):
-    """Two statistics a row: `a` (its sum, then mean; or its maximum) and `b` (a sum or width, then a factor).
+    """Two statistics a row: `center` (sum, then mean; or maximum) and `spread` (a sum or a width, then a factor).
 
-    Item passes: `row` and `en` in cycle x, `a` and `b` in x + 1; `write_*` in cycle x is read from x + 1 on. Row
-    passes: `start` in cycle x, the first row in x + 1, `done` in the cycle of the last result, which is that of
+    Item passes: `row` and `en` in cycle x, `center` and `spread` in x + 1; `write_*` in cycle x is read from x + 1 on.
+    Row passes: `start` in cycle x, the first row in x + 1, `done` in the cycle of the last result, which is that of
     docs/vector.md, section 4; `worked` is high in the cycle of each result. No backpressure.
     """
 
@@ -55,13 +55,13 @@ class VectorRows(wiring.Component):
                 "n_pixels": In(PIXEL_BITS),
                 "en": In(1),
                 "row": In(row),
-                "a": Out(signed(SUM_BITS)),
-                "b": Out(FACTOR_BITS),
+                "center": Out(signed(SUM_BITS)),
+                "spread": Out(FACTOR_BITS),
                 "write_row": In(row),
-                "write_a": In(1),
-                "write_b": In(1),
-                "new_a": In(signed(SUM_BITS)),
-                "new_b": In(FACTOR_BITS),
+                "write_center": In(1),
+                "write_spread": In(1),
+                "new_center": In(signed(SUM_BITS)),
+                "new_spread": In(FACTOR_BITS),
                 "start": In(1),
                 "done": Out(1),
                 "worked": Out(1),
@@ -110,14 +110,21 @@ class VectorRows(wiring.Component):
         return m
 
     def _memories(
-        self, m: Module, state: Signal, row: Signal, end_a: Value, new_a: Value, end_b: Value, new_b: Value
+        self,
+        m: Module,
+        state: Signal,
+        row: Signal,
+        end_center: Value,
+        new_center: Value,
+        end_spread: Value,
+        new_spread: Value,
     ) -> None:
         """Rows are read by either kind of pass, and written by items or by the divider."""
         for name, shape, read, item_en, item_new, end, new in (
-            ("a", signed(SUM_BITS), self.a, self.write_a, self.new_a, end_a, new_a),
-            ("b", unsigned(FACTOR_BITS), self.b, self.write_b, self.new_b, end_b, new_b),
+            ("center", signed(SUM_BITS), self.center, self.write_center, self.new_center, end_center, new_center),
+            ("spread", unsigned(FACTOR_BITS), self.spread, self.write_spread, self.new_spread, end_spread, new_spread),
         ):
-            m.submodules[name] = memory = Memory(shape=shape, depth=self._design.vector_rows, init=[])
+            m.submodules[f"memory_{name}"] = memory = Memory(shape=shape, depth=self._design.vector_rows, init=[])
             reading, writing = memory.read_port(), memory.write_port()
             m.d.comb += [
                 reading.en.eq(self.en | (state == _State.READ)),
@@ -135,18 +142,19 @@ class VectorRows(wiring.Component):
         with m.If(divider.last & is_root):
             m.d.sync += deviation.eq(Mux(divider.result == 0, 1, divider.result[:ROOT_BITS]) << config.pre_shift)
         with m.If(self.doing == Pass.MEAN):
-            m.d.comb += [divider.mode.eq(_Mode.LONG), divider.dividend.eq(abs(self.a)), divider.divisor.eq(config.n)]
+            m.d.comb += [divider.mode.eq(_Mode.LONG), divider.dividend.eq(abs(self.center))]
+            m.d.comb += divider.divisor.eq(config.n)
         with m.Elif(is_root):
-            m.d.comb += [divider.mode.eq(_Mode.ROOT), divider.dividend.eq(self.b)]
+            m.d.comb += [divider.mode.eq(_Mode.ROOT), divider.dividend.eq(self.spread)]
         with m.Elif(config.operation == Operation.SOFTMAX):
-            m.d.comb += divider.divisor.eq(self.b)
+            m.d.comb += divider.divisor.eq(self.spread)
             if self._design.vector_softmax == "ita":
                 most = (Const(1) << config.out_bits) - 1
                 m.d.comb += [divider.mode.eq(_Mode.INVERSE), divider.dividend.eq(most << config.out_bits)]
             else:
                 m.d.comb += [divider.mode.eq(_Mode.LONG), divider.dividend.eq(1 << SOFTMAX_BITS)]
         with m.Else():
-            width = Mux(self.b == 0, 1, self.b)  # of a constant row: 1
+            width = Mux(self.spread == 0, 1, self.spread)  # of a constant row: 1
             m.d.comb += [
                 divider.mode.eq(_Mode.FACTOR),
                 divider.dividend.eq(1 << NORM_BITS),
@@ -161,5 +169,5 @@ class VectorRows(wiring.Component):
         m.d.comb += [
             twice.eq(divider.remainder << 1),
             nearest.eq(divider.result + up),
-            mean.eq(Mux(self.a < 0, -nearest, nearest)),
+            mean.eq(Mux(self.center < 0, -nearest, nearest)),
         ]

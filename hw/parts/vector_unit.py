@@ -125,13 +125,13 @@ class VectorUnit(wiring.Component):
             ("z", design.vector_words, design.vector_word_bits),
             ("params", design.vector_param_words, design.vector_param_word_bits),
         ):
-            m.submodules[name] = memory = Memory(shape=unsigned(bits), depth=depth, init=[])
+            m.submodules[f"memory_{name}"] = memory = Memory(shape=unsigned(bits), depth=depth, init=[])
             reader, writer = getattr(compute, name), getattr(loads, name)
             reading, writing = memory.read_port(), memory.write_port()
             m.d.comb += [reading.en.eq(reader.en), reading.addr.eq(reader.addr), reader.data.eq(reading.data)]
             m.d.comb += [writing.en.eq(writer.en), writing.addr.eq(writer.addr), writing.data.eq(writer.data)]
         bits = design.vector_result_word_bits
-        m.submodules.y = y = Memory(shape=unsigned(bits), depth=design.vector_words, init=[])
+        m.submodules.memory_y = y = Memory(shape=unsigned(bits), depth=design.vector_words, init=[])
         reading, writing = y.read_port(), y.write_port(granularity=bits // design.vector_slices)
         m.d.comb += [
             reading.en.eq(stores.y.en),
@@ -142,7 +142,7 @@ class VectorUnit(wiring.Component):
             writing.data.eq(compute.y.data),
         ]
         # The first id may be written in the very cycle in which it is read.
-        m.submodules.ids = ids = Memory(shape=unsigned(ID_BITS), depth=design.vector_rows, init=[])
+        m.submodules.memory_ids = ids = Memory(shape=unsigned(ID_BITS), depth=design.vector_rows, init=[])
         id_writing = ids.write_port()
         id_reading = ids.read_port(transparent_for=[id_writing])
         m.d.comb += [

@@ -27,13 +27,13 @@ def row_passes(
         for name, value in config.items():
             ctx.set(getattr(dut.config, name), value)
         ctx.set(dut.n_pixels, len(rows))
-        for port in (dut.write_a, dut.write_b):
+        for port in (dut.write_center, dut.write_spread):
             ctx.set(port, 1)
         for row, (a, b) in enumerate(rows):
-            for port, value in ((dut.write_row, row), (dut.new_a, a), (dut.new_b, b)):
+            for port, value in ((dut.write_row, row), (dut.new_center, a), (dut.new_spread, b)):
                 ctx.set(port, value)
             await ctx.tick()
-        for port in (dut.write_a, dut.write_b):
+        for port in (dut.write_center, dut.write_spread):
             ctx.set(port, 0)
         for one in passes:
             ctx.set(dut.start, 1)
@@ -49,7 +49,7 @@ def row_passes(
         for row in range(len(rows)):
             ctx.set(dut.row, row)
             await ctx.tick()
-            after.append((ctx.get(dut.a), ctx.get(dut.b)))
+            after.append((ctx.get(dut.center), ctx.get(dut.spread)))
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
