@@ -202,8 +202,8 @@ _STARTS = (
     "and inputs that are late), which ours has not."
 )
 _OVERLAPPED = (
-    "A bound, as DRAM never rests, but activations cross it beside the weights here; the TPU reads weights only, and its "
-    "array is idle for {other:g} % of the time for other reasons."
+    "A bound, as DRAM never rests, but activations cross it beside the weights here; the TPU reads weights only, and "
+    "its array is idle for {other:g} % of the time for other reasons."
 )
 _CNN0 = (
     "Activations cross to DRAM here (1.5 MB a layer, beside 0.6 MB of weights), and each layer waits for its first "
