@@ -1,8 +1,8 @@
-"""Export MiniLM's encoder as a float ONNX model: `python -m workloads.minilm.export DIR [--sequence N]`.
+"""Export MiniLM's encoder as a float ONNX model: `python -m workloads.minilm.export DIR [--sequence N] [--layers N]`.
 
 Token ids (1, sequence) go in, the last hidden state (1, sequence, 384) comes out, the batch is 1 and every token is
 valid (no attention mask). One file serves every length, which is the dynamic dimension `sequence`; with `--sequence N`
-the length is fixed.
+the length is fixed; `--layers N` keeps the first N of the six layers, for circuits.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from workloads.minilm.package import model_folder, needed
 OPSET = 21  # the first with 16-bit and 4-bit QuantizeLinear in the main domain
 IR_VERSION = 10  # the one that goes with that opset, and that every reader knows
 LONGEST = 512  # positions that the model has learnt
+N_LAYERS = 6
 FLOAT_NAME = "float.onnx"
 
 
@@ -33,9 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="where float.onnx is written; made where it is not")
     parser.add_argument("--sequence", type=int, metavar="N", help="fixed number of tokens (any, bound later)")
+    parser.add_argument("--layers", type=int, metavar="N", help="the first N layers only (all)")
     options = parser.parse_args(arguments)
     try:
-        path = export(options.folder, options.sequence)
+        path = export(options.folder, options.sequence, options.layers)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
@@ -43,14 +45,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def export(folder: Path, n_tokens: int | None = None) -> Path:
-    """Write `float.onnx` into the folder and answer its path; InputError for a length that the model has not."""
+def export(folder: Path, n_tokens: int | None = None, n_layers: int | None = None) -> Path:
+    """Write `float.onnx` into the folder and answer its path; InputError for a size that the model has not."""
     if n_tokens is not None and not 2 <= n_tokens <= LONGEST:
         raise InputError(f"--sequence {n_tokens}: wanted 2 to {LONGEST} tokens, got {n_tokens}")
+    if n_layers is not None and not 1 <= n_layers <= N_LAYERS:
+        raise InputError(f"--layers {n_layers}: wanted 1 to {N_LAYERS} layers, got {n_layers}")
     source = model_folder()
     torch, transformers = needed("torch"), needed("transformers")
     print(f"reading {source}", file=sys.stderr)
     bert = transformers.AutoModel.from_pretrained(source, attn_implementation="eager", local_files_only=True).eval()
+    bert.encoder.layer = bert.encoder.layer[:n_layers]
     print("exporting (about 15 s)", file=sys.stderr)
     model = _exported(torch, _encoder(torch, bert), n_tokens)
     try:

@@ -14,6 +14,7 @@ Main = Callable[[Sequence[str]], int]
 CASES: list[tuple[Main, list[str], str]] = [
     (export.main, ["--sequence", "1"], "--sequence 1: wanted 2 to 512 tokens, got 1"),
     (export.main, ["--sequence", "513"], "--sequence 513: wanted 2 to 512 tokens, got 513"),
+    (export.main, ["--layers", "7"], "--layers 7: wanted 1 to 6 layers, got 7"),
     (quantize.main, ["--samples", "0"], "--samples 0: wanted 1 or more, got 0"),
     (quantize.main, [], "float.onnx: wanted a model of MiniLM, got "),
     (quantize.main, ["--edge", "residual=12"], "--edge residual=12: wanted ROLE=BITS with a role of gemm_input, attention_operand,"),
