@@ -11,7 +11,7 @@ import pytest
 from designs.errors import InputError
 from designs.families.sparse import Design
 from explore.families.sparse import verify_network, verify_point
-from explore.families.sparse.cases import differences, draw_layers, expected_of, free, stalled
+from explore.families.sparse.cases import differences, draw_layers, expected_of, free
 from hw.bench.sparse import run_layers, sparse_verilog
 from workloads.kinds.matrices import load
 from workloads.mapping.sparse import slices_of
@@ -52,7 +52,7 @@ def test_drawn_layers_are_of_every_kind_and_fit() -> None:
 
 @pytest.fixture(scope="module")
 def layer() -> SparseLayer:
-    return draw_layers(WINDOW, np.random.default_rng(1))[4]  # without zeros
+    return draw_layers(WINDOW, np.random.default_rng(1))[1]  # rowvar, with overflows
 
 
 @pytest.mark.rtl
@@ -68,11 +68,10 @@ def layer() -> SparseLayer:
 def test_another_machine_is_seen(
     asked: Design, built: dict[str, object], told: set[str], layer: SparseLayer, tmp_path: Path
 ) -> None:
-    cases = [free(layer), stalled(asked, layer, np.random.default_rng(3))]
+    case = free(layer)
     verilog = sparse_verilog(replace(asked, **built))  # type: ignore[arg-type]
-    runs = run_layers(asked, [case.stimulus for case in cases], work_dir=tmp_path, verilog=verilog)
-    for case, run in zip(cases, runs, strict=True):
-        assert told <= {one.what for one in differences(expected_of(asked, case), run)}
+    (run,) = run_layers(asked, [case.stimulus], work_dir=tmp_path, verilog=verilog)
+    assert told <= {one.what for one in differences(expected_of(asked, case), run)}
 
 
 @pytest.mark.rtl
