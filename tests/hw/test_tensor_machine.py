@@ -58,7 +58,7 @@ def jobs(design: Design, n_jobs: int, seed: int) -> list[Job]:
         shape = SHAPES[len(found) % len(SHAPES)]
         layer, x, residual = random_layer(
             rng, max_macs=1500, shape=shape, act_bits=design.act_bits, weight_bits=design.weight_bits,
-            wide_bits=design.wide_bits,
+            wide_bits=design.wide_bits, group_lanes=design.group_lanes,
         )  # fmt: skip
         tiling = smallest_tiling(design, layer)
         larger = Tiling(rows=2, blocks=2, channels=2 * design.channel_unit, order="channels_outer")

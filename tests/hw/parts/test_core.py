@@ -56,6 +56,7 @@ def case(design: Design, rng: np.random.Generator, shape: str) -> tuple[Layer, T
             per_channel=design.requant_granularity == "per_channel",
             power_of_two=design.requant == "shift",
             wide_bits=design.wide_bits,
+            group_lanes=design.group_lanes,
         )
         tiling = smallest_tiling(design, layer)
         larger = Tiling(
