@@ -1,4 +1,4 @@
-"""The pictures of docs/: `python -m docs.figures` draws tensor.svg, timeline.svg and lut.svg anew.
+"""The pictures of docs/: `python -m docs.figures` draws tensor.svg, timeline.svg, vector.svg, sparse.svg and lut.svg.
 
 Block diagrams are drawings; the timeline is a run of the simulator, so it changes when the machine does.
 """
@@ -17,6 +17,8 @@ from matplotlib.patches import Rectangle
 from designs.families.tensor import Design
 from docs.drawing import CONTROL, DATAPATH, ENGINE, MEMORY, arrow, box, text
 from docs.figures_lut import lut_machine
+from docs.figures_sparse import sparse_machine
+from docs.figures_vector import vector_unit
 from reports.style import BLUE, FAINT, GREEN, GRID, INK, MUTED, ORANGE, PINK, SKY, SLATE, house_style
 from sim.families.tensor import timeline
 from workloads.layer import Layer
@@ -69,7 +71,10 @@ def timeline_design(double_buffered: bool) -> Design:
 def main() -> None:
     """Draw all pictures into docs/."""
     with house_style(), mpl.rc_context({"svg.fonttype": "path"}):  # GitHub has not our fonts
-        for name, figure in (("tensor", block_diagram()), ("timeline", timeline_figure()), ("lut", lut_machine())):
+        for name, figure in (
+            ("tensor", block_diagram()), ("timeline", timeline_figure()), ("vector", vector_unit()),
+            ("sparse", sparse_machine()), ("lut", lut_machine()),
+        ):  # fmt: skip
             figure.savefig(FOLDER / f"{name}.svg", metadata={"Date": None, "Creator": None}, facecolor="white")
 
 

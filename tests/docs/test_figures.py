@@ -32,7 +32,7 @@ def test_committed_pictures_are_current(tmp_path: Path, monkeypatch: pytest.Monk
     committed = figures.FOLDER
     monkeypatch.setattr(figures, "FOLDER", tmp_path)
     figures.main()
-    for name in ("tensor.svg", "timeline.svg", "lut.svg"):
+    for name in ("tensor.svg", "timeline.svg", "vector.svg", "sparse.svg", "lut.svg"):
         drawn = (tmp_path / name).read_text(encoding="utf-8")
         assert _texts(drawn) == _texts((committed / name).read_text(encoding="utf-8")), "run python -m docs.figures"
         assert _texts(drawn)
@@ -46,7 +46,7 @@ def test_same_bytes_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert first == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
 
-@pytest.mark.parametrize("draw", [figures.block_diagram, figures.lut_machine])
+@pytest.mark.parametrize("draw", [figures.block_diagram, figures.vector_unit, figures.sparse_machine, figures.lut_machine])
 def test_no_text_meets_another_or_leaves_the_diagram(draw: Callable[[], Figure]) -> None:
     figure = draw()
     boxes = [(text.get_text(), text.get_window_extent()) for text in _visible(figure)]
