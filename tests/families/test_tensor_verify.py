@@ -1,6 +1,8 @@
 """The tensor family in lockstep: simulator, interpreter and RTL; and that a difference would be seen and named."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,24 @@ SMALL = Design(
     array_rows=4, array_cols=2, act_scratchpad_bytes=4096, weight_scratchpad_bytes=4096, acc_scratchpad_bytes=4096,
     scratchpad_banks=2, dram_bytes_per_cycle=4, dram_latency_cycles=9, dram_burst_bytes=16,
 )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"n_of_m": "2:4", "acc_bits": 15},
+        {"n_of_m": "1:2", "array_rows": 2, "array_cols": 6, "wide_bits": 13},
+        {"dataflow": "input_stationary", "wide_bits": 12, "act_bits": 5},
+    ],
+    ids=["kept", "kept_and_wide", "wide"],
+)
+def test_kept_weights_and_wide_edges_are_as_simulated(changed: dict[str, Any], tmp_path: Path) -> None:
+    design = replace(SMALL, **changed)
+    cases = draw_cases(design, np.random.default_rng(8))
+    runs = run_cases(design, cases, work_dir=tmp_path)
+    assert [compare(design, *pair, index=0, point={}).differences for pair in zip(cases, runs, strict=True)] == [
+        () for _ in cases
+    ]
 
 
 def test_the_digits_network_runs_whole_on_the_rtl() -> None:
