@@ -76,11 +76,11 @@ def _rows(progress: Progress | None) -> Iterator[Quantity]:
         source="two passes of half the products", ours=dense / cycles(SPARSE, ()),
         differs_because="Pixels are read twice, weights with places are longer.",
     )  # fmt: skip
-    slow = {"dram_bytes_per_cycle": SLOW_BYTES}
+    slow_dense, slow_sparse = (replace(design, dram_bytes_per_cycle=SLOW_BYTES) for design in (DENSE, SPARSE))
     yield Quantity(
         quantity=f"Speed-up, all three, {SLOW_BYTES} bytes of DRAM a cycle", unit="", published=expected(PRODUCTS),
         certainty="arithmetic of the paper", source=CHOICES[-1][2],
-        ours=cycles(replace(DENSE, **slow), ()) / cycles(replace(SPARSE, **slow), PRODUCTS),
+        ours=cycles(slow_dense, ()) / cycles(slow_sparse, PRODUCTS),
         differs_because="The arithmetic knows no memory: activations move as before, weights shrink to 5/8.",
     )  # fmt: skip
     if progress:
