@@ -73,7 +73,8 @@ def _set(axes: Axes, top: float, colour: str, name: str) -> None:
 
 
 def _output(axes: Axes) -> None:
-    box(axes, 800, 140, 92, 230, "Drain\n\nbias,\nrequantize\n\n`folded`:\nS a cycle\n\n`restored`:\none, with\nits row", DATAPATH)
+    words = "Drain\n\nbias,\nrequantize\n\n`folded`:\nS a cycle\n\n`restored`:\none, with\nits row"
+    box(axes, 800, 140, 92, 230, words, DATAPATH)
     for top, y in zip(_SETS, (190, 320), strict=True):
         arrow(axes, [(770, top + 58), (800, y)], GREEN)
     arrow(axes, [(846, 370), (846, 404)], GREEN)

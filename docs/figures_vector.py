@@ -35,10 +35,13 @@ def vector_unit() -> Figure:
 
 
 def _load(axes: Axes) -> None:
-    box(axes, 104, 170, 96, 190, "1 Load\n\na line request\na cycle, beats\nto words of\nR values\n\nnarrow or wide", ENGINE)
+    words = "1 Load\n\na line request\na cycle, beats\nto words of\nR values\n\nnarrow or wide"
+    box(axes, 104, 170, 96, 190, words, ENGINE)
     arrow(axes, [(70, 265), (104, 265)], BLUE)
-    for y, words in ((140, "x: source"), (184, "z: second source"), (228, "ids of a gather"), (330, "parameters a channel"),
-                     (374, "table of 256")):  # fmt: skip
+    for y, words in (
+        (140, "x: source"), (184, "z: second source"), (228, "ids of a gather"), (330, "parameters a channel"),
+        (374, "table of 256"),
+    ):  # fmt: skip
         box(axes, 226, y, 130, 32, words, MEMORY)
         arrow(axes, [(200, 265), (213, 265), (213, y + 16), (226, y + 16)], BLUE)
 
