@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from numbers import Integral
 from types import ModuleType
@@ -114,8 +114,10 @@ def _numbers(design: Any, run: Run, inventory: Inventory, scaling: technology.Sc
         return found | dict.fromkeys(_MEASURED)
     run_ns = run.cycles * 1000 / design.clock_mhz
     latency_ns = run_ns if run.latency_cycles is None else run.latency_cycles * 1000 / design.clock_mhz
-    of_run = cost.energy_pj(inventory, run.activity, run_ns, prices)
-    stages = [_stage(stage, design, inventory, prices) for stage in run.stages]
+    stages_ns = [stage.cycles * 1000 / design.clock_mhz for stage in run.stages]
+    priced = [(run.activity, run_ns), *((s.activity, ns) for s, ns in zip(run.stages, stages_ns, strict=True))]
+    of_run, *of_stages = cost.energies_pj(inventory, priced, prices)
+    stages = [_stage(*told) for told in zip(run.stages, stages_ns, of_stages, strict=True)]
     energy = {name: value / run.n_inferences for name, value in of_run.items()}
     energy_pj = sum(energy.values())
     return found | {
@@ -153,10 +155,8 @@ _MEASURED = (
 )
 
 
-def _stage(stage: StageRun, design: Any, inventory: Inventory, prices: technology.Technology) -> Row:
-    """Latency and energy of a stage, all its steps and sequences together."""
-    latency_ns = stage.cycles * 1000 / design.clock_mhz
-    energy = cost.energy_pj(inventory, stage.activity, latency_ns, prices)
+def _stage(stage: StageRun, latency_ns: float, energy: Mapping[str, float]) -> Row:
+    """A stage of a row: all its steps and sequences together."""
     return {
         "name": stage.name,
         "n_steps": stage.n_steps,
@@ -165,7 +165,7 @@ def _stage(stage: StageRun, design: Any, inventory: Inventory, prices: technolog
         "phases": _integers(stage.phases),
         "latency_ns": latency_ns,
         "energy_pj": sum(energy.values()),
-        "energy_breakdown_pj": energy,
+        "energy_breakdown_pj": dict(energy),
         "roofline_cycles": int(stage.roofline_cycles),
         "n_macs": int(stage.n_macs),
         "dram_bytes": sum(stage.activity.get(name, 0) for name in ("dram_read_bytes", "dram_write_bytes")),
@@ -176,18 +176,15 @@ def _stage_metrics(stages: Sequence[Row]) -> Row:
     """Columns of STAGE_METRICS, for the stages that there are: of a decode by token, of others as a whole."""
     found: Row = {}
     for stage in stages:
-        name, n_tokens = stage["name"], stage["n_steps"] * stage["n_sequences"]
-        if name == DECODE:
+        if stage["name"] == DECODE:
+            n_tokens = stage["n_steps"] * stage["n_sequences"]
             found["decode_ns_per_token"] = stage["latency_ns"] / stage["n_steps"]
             found["decode_pj_per_token"] = stage["energy_pj"] / n_tokens
             found["tokens_per_s"] = n_tokens * 1e9 / stage["latency_ns"]
-        else:
-            found |= {metric: stage[key] for metric, key in _of_stage(name).items() if metric in STAGE_METRICS}
+        for metric, value in ((f"{stage['name']}_ns", "latency_ns"), (f"{stage['name']}_pj", "energy_pj")):
+            if metric in STAGE_METRICS:
+                found[metric] = stage[value]
     return found
-
-
-def _of_stage(name: str) -> dict[str, str]:
-    return {f"{name}_ns": "latency_ns", f"{name}_pj": "energy_pj"}
 
 
 def _layer(layer: LayerRun) -> Row:

@@ -95,6 +95,11 @@ def metric_name(metric: str) -> str:
     return _FULL_NAMES.get(metric) or _OF_A_METRIC.sub("", metric).replace("_", " ")
 
 
+def part_name(part: str) -> str:
+    """A part or phase of a breakdown in words: part_name("weight_scratchpad") == "weight scratchpad"."""
+    return {"dram": "DRAM", "pe": "PEs"}.get(part, part.replace("_", " "))
+
+
 def capital(text: str) -> str:
     """The first letter large, the others as they are."""
     return text[:1].upper() + text[1:]

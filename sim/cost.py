@@ -6,7 +6,7 @@ that no table prices is a CostError, never zero.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -51,12 +51,23 @@ def energy_pj(
     inventory: Inventory, activity: Mapping[str, int], latency_ns: float, technology: Technology
 ) -> dict[str, float]:
     """Energy of a run in pJ: dynamic by slice of the inventory, and `leakage` over `latency_ns`."""
-    found = {
-        name: sum(_dynamic_pj(name, part, activity, technology) for part in parts)
-        for name, parts in inventory.items()
-        if any(part.operations or part.reads or part.writes for part in parts)
-    }
-    found[LEAKAGE] = leakage_nw(inventory, technology) * latency_ns * 1e-6  # nW x ns = 1e-18 J = 1e-6 pJ
+    return energies_pj(inventory, [(activity, latency_ns)], technology)[0]
+
+
+def energies_pj(
+    inventory: Inventory, runs: Sequence[tuple[Mapping[str, int], float]], technology: Technology
+) -> list[dict[str, float]]:
+    """`energy_pj` of several runs (activity, latency in ns) of one machine; each part's price is looked up once."""
+    found: list[dict[str, float]] = [{} for _ in runs]
+    activities = [activity for activity, _ in runs]
+    for name, parts in inventory.items():
+        if any(part.operations or part.reads or part.writes for part in parts):
+            of_parts = [_dynamic_pj(name, part, activities, technology) for part in parts]
+            for energy, of_run in zip(found, zip(*of_parts, strict=True), strict=True):
+                energy[name] = sum(of_run)
+    leakage = leakage_nw(inventory, technology)
+    for energy, (_, latency_ns) in zip(found, runs, strict=True):
+        energy[LEAKAGE] = leakage * latency_ns * 1e-6  # nW x ns = 1e-18 J = 1e-6 pJ
     return found
 
 
@@ -114,9 +125,12 @@ def _unit_of_size(kind: Kind, bits: int, other_bits: int, words: int, technology
     )
 
 
-def _dynamic_pj(name: str, part: Part, activity: Mapping[str, int], technology: Technology) -> float:
+def _dynamic_pj(
+    name: str, part: Part, activities: Sequence[Mapping[str, int]], technology: Technology
+) -> list[float]:
+    """Energy of one part in each of several runs."""
     for key in _counters(part):
-        if key not in activity:
+        if any(key not in activity for activity in activities):
             raise CostError(f"{name}: wanted the activity counter {key!r}, got a run without it")
     is_memory = part.kind in ("sram", "dram")
     if is_memory and part.operations:
@@ -125,9 +139,11 @@ def _dynamic_pj(name: str, part: Part, activity: Mapping[str, int], technology: 
         raise CostError(f"{name}: wanted operations for logic ({part.kind}), got reads or writes")
     unit = _unit(part, technology)
     if is_memory:
-        return _n(part.reads, activity) * unit.read_pj + _n(part.writes, activity) * unit.write_pj
-    worked = _n(part.operations, activity) * unit.operation_pj
-    return worked + _n(part.writes, activity) * unit.write_pj if part.writes else worked
+        return [_n(part.reads, one) * unit.read_pj + _n(part.writes, one) * unit.write_pj for one in activities]
+    if part.writes:
+        return [_n(part.operations, one) * unit.operation_pj + _n(part.writes, one) * unit.write_pj
+                for one in activities]  # fmt: skip
+    return [_n(part.operations, one) * unit.operation_pj for one in activities]
 
 
 def _counters(part: Part) -> tuple[str, ...]:

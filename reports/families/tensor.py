@@ -9,6 +9,7 @@ from markupsafe import Markup
 from designs import technology
 from reports import generic
 from reports.figures import heat_map, layers, roofline, stages, stalls
+from reports.figures.shares import VECTOR_UNIT
 from reports.plan import FamilyTable, Plan
 from reports.stages import DECODE, stages_of
 from reports.study import Chosen, Row, Study, primary
@@ -69,7 +70,7 @@ def _grouped(breakdown: Mapping[str, float]) -> dict[str, float]:
     """A breakdown by part with the parts of the vector unit as one."""
     found: dict[str, float] = {}
     for name, amount in breakdown.items():
-        part = "vector_unit" if name.startswith("vector_") else name
+        part = VECTOR_UNIT if name.startswith("vector_") else name
         found[part] = found.get(part, 0.0) + amount
     return found
 
@@ -164,8 +165,9 @@ def explanations(nodes: Sequence[int]) -> list[Markup]:
         Markup(
             "<b>Stages</b> are parts of a network that follow one another: <i>prefill</i> (or <i>encode</i>) of a "
             "whole prompt, <i>decode</i> of one token after the other with keys and values of the earlier ones in a "
-            "cache. Decode latency per token is the time from one token of a sequence to its next, the mean over the "
-            "steps; decode energy per token is shared by the sequences of the batch."
+            "cache. A step brings one row, so its compute is mostly the array taking in weights. Decode latency per "
+            "token is the time from one token of a sequence to its next, the mean over the steps; decode energy per "
+            "token is shared by the sequences of the batch."
         ),
         Markup(
             "<b>Utilization</b>: MACs of the network over (processing elements times cycles). It is below the share of "

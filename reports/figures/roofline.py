@@ -108,7 +108,8 @@ def takeaway(data: RooflineData) -> str:
     reached = f"the best, {best.name}, reaches {of_peak} of the array's peak."
     without = f" Layers that multiply nothing are not shown ({data.n_left_out})." if data.n_left_out else ""
     if data.n_lanes:
-        without = f" Not shown: {data.n_left_out} jobs without arithmetic." if data.n_left_out else ""
+        jobs = "job" if data.n_left_out == 1 else "jobs"
+        without = f" Not shown: {data.n_left_out} {jobs} without arithmetic." if data.n_left_out else ""
     if data.stages:
         said = [_bound_of(stage, multiplying, ridge) for stage in data.stages]
         return f"Memory bound in {data.letter}: {listing(filter(None, said))}; {reached}{_unit_share(data)}{without}"
@@ -169,7 +170,8 @@ def draw(data: RooflineData) -> Figure:
                 color=colour, alpha=0.85, edgecolors=style.PAPER, linewidths=0.5, zorder=4,
             )  # fmt: skip
     if has_vector_layers:
-        axes.scatter([], [], s=24, marker="^", color=style.MUTED, linewidths=0, label="jobs of the vector unit")
+        lanes = f"vector unit ({data.n_lanes} lanes, dashed)"
+        axes.scatter([], [], s=24, marker="^", color=style.MUTED, linewidths=0, label=lanes)
     operation = "MAC or lane operation" if has_vector_layers else "MAC"
     axes.set_xlabel(f"Arithmetic intensity ({operation} / DRAM byte)")
     axes.set_ylabel(f"Performance ({operation} / cycle)")
@@ -183,10 +185,6 @@ def _draw_lanes(axes: Axes, own: Roof, data: RooflineData) -> None:
     """The roof of the vector unit: an operation a lane and cycle, under the same memory port."""
     ridge, x_high = data.n_lanes / own.bytes_per_cycle, axes.get_xlim()[1]
     axes.plot([ridge, x_high], [data.n_lanes] * 2, color=style.INK, linewidth=0.9, linestyle=(0, (4, 2)), zorder=3)
-    axes.annotate(
-        f"{data.letter}: {data.n_lanes} lanes", (x_high, data.n_lanes), xytext=(-2, 2), textcoords="offset points",
-        ha="right", va="bottom",
-    )  # fmt: skip
 
 
 _STAGE_COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.ORANGE)

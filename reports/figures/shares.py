@@ -9,10 +9,11 @@ from matplotlib.figure import Figure
 
 from reports import style
 from reports.study import Chosen
-from reports.units import listing, percent, quantity
+from reports.units import listing, part_name, percent, quantity
 
 _MOST_PARTS = 7
 OTHER = "other"
+VECTOR_UNIT = "vector_unit"  # its parts as one
 
 
 class SharesData(NamedTuple):
@@ -56,7 +57,10 @@ def shares_data(
 
 
 def largest_parts(amounts: Sequence[Mapping[str, float]], *, keep_order: bool) -> list[str]:
-    """Names of the parts to show: phases in the order of time, other parts by size; small ones become "other"."""
+    """Names of the parts to show: phases in the order of time, other parts by size; small ones become "other".
+
+    The vector unit, where there is one, never does: what it adds to a machine is what readers look for.
+    """
     largest: dict[str, float] = {}
     for amount in amounts:
         whole = sum(amount.values()) or 1
@@ -65,8 +69,9 @@ def largest_parts(amounts: Sequence[Mapping[str, float]], *, keep_order: bool) -
     used = [part for part, share in largest.items() if share > 0]
     if keep_order:
         return used
-    by_size = sorted(used, key=lambda part: (-largest[part], part))
+    by_size = sorted(used, key=lambda part: (part != VECTOR_UNIT, -largest[part], part))
     shown = [part for part in by_size if part != OTHER][: _MOST_PARTS - 1]
+    shown.sort(key=lambda part: (-largest[part], part))
     return shown if len(shown) == len(used) else [*shown, OTHER]
 
 
@@ -81,7 +86,7 @@ def takeaway(data: SharesData, what: str) -> str:
     for part, points in sorted(leaders.items(), key=lambda item: (-len(item[1]), item[0])):
         low, high = min(s for _, s in points), max(s for _, s in points)
         span = percent(low) if percent(low) == percent(high) else f"{percent(low)} to {percent(high)}"
-        phrases.append(f"{part.replace('_', ' ')} in {listing(letter for letter, _ in points)} ({span})")
+        phrases.append(f"{part_name(part)} in {listing(letter for letter, _ in points)} ({span})")
     return f"The largest part of {what} is {listing(phrases)}." if phrases else f"No {what} to divide."
 
 
@@ -94,7 +99,7 @@ def draw(data: SharesData, axis_label: str) -> Figure:
     for index, part in enumerate(data.parts):
         widths = [100 * shares[index] for shares in data.shares]
         axes.barh(
-            positions, widths, left=left, height=0.66, color=colours[part], label=part.replace("_", " "),
+            positions, widths, left=left, height=0.66, color=colours[part], label=part_name(part),
             edgecolor=style.PAPER, linewidth=0.6,
         )  # fmt: skip
         for position, width in enumerate(widths):

@@ -13,7 +13,7 @@ from reports import style
 from reports.figures.shares import OTHER, largest_parts
 from reports.stages import share, stages_of
 from reports.study import Chosen
-from reports.units import Unit, capital, digits, percent, ratio, unit_for
+from reports.units import Unit, capital, digits, part_name, percent, unit_for
 
 Grouped: TypeAlias = Callable[[Mapping[str, float]], Mapping[str, float]]
 
@@ -72,23 +72,23 @@ def _in_parts(amounts: Mapping[str, float], parts: Sequence[str]) -> list[float]
 
 
 def takeaway(data: StagesData) -> str:
-    """What each stage takes at least and most, and the largest part of it where it takes least."""
+    """Of each stage the least and the most, and the largest part of the least."""
     said = []
     for panel in data.panels:
         totals = [sum(amounts) for amounts in panel.amounts]
         best, worst = (pick(range(len(totals)), key=totals.__getitem__) for pick in (min, max))
-        leading = max(range(len(data.parts)), key=lambda i: panel.amounts[best][i])
-        share_of = percent(panel.amounts[best][leading] / totals[best])
-        of_what = f"{capital(panel.stage)}{' of a token' if panel.per_token else ''}"
-        least = f"{digits(totals[best])} {panel.unit.label}"
-        text = f"{of_what} takes {least} in {data.bars[best].split()[0]}"
-        if len(totals) > 1:
-            text = (
-                f"{of_what} takes from {least} in {data.bars[best].split()[0]} to {ratio(totals[worst], totals[best])} "
-                f"that in {data.bars[worst].split()[0]}"
-            )
-        said.append(f"{text}; {data.parts[leading].replace('_', ' ')} is {share_of} of the least.")
+        largest = max(range(len(data.parts)), key=lambda i: panel.amounts[best][i])
+        of_it = f"{percent(panel.amounts[best][largest] / totals[best])} {part_name(data.parts[largest])}"
+        text = f"{capital(panel.stage)}{' of a token' if panel.per_token else ''} takes "
+        text += f"{digits(totals[best])} {panel.unit.label} in {_letter(data, best)} ({of_it})"
+        if totals[worst] > totals[best]:
+            text += f", up to {digits(totals[worst])} {panel.unit.label} in {_letter(data, worst)}"
+        said.append(f"{text}.")
     return " ".join(said)
+
+
+def _letter(data: StagesData, bar: int) -> str:
+    return data.bars[bar].split()[0]
 
 
 def draw(data: StagesData) -> Figure:
@@ -115,7 +115,7 @@ def _draw_panel(axes: Axes, data: StagesData, panel: Panel, colours: Mapping[str
     for index, part in enumerate(data.parts):
         widths = [amounts[index] for amounts in panel.amounts]
         axes.barh(
-            range(len(data.bars)), widths, left=left, height=0.66, color=colours[part], label=part.replace("_", " "),
+            range(len(data.bars)), widths, left=left, height=0.66, color=colours[part], label=part_name(part),
             edgecolor=style.PAPER, linewidth=0.4,
         )  # fmt: skip
         left = [start + width for start, width in zip(left, widths, strict=True)]

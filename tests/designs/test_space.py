@@ -155,7 +155,7 @@ HEAD = "family: toy\ndesign:\n"
         (HEAD + "  clock_mhz: {range: [1, 999999999]}\n", ":3:22: clock_mhz: wanted at most 4096 values, got 999999999; use log2"),
         (HEAD + "  order: {range: [1, 2]}\n", ":3:10: order: wanted one of rows_first, columns_first, got a range; list the values"),
         ("family: toy\nminimize: area_um2\n", ":2:11: minimize: wanted a list, got 'area_um2'"),
-        ("family: toy\nminimize: [area]\n", ":2:12: minimize: wanted a metric (latency_ns, area_um2, energy_pj, cycles, edp_pj_ns, utilization, roofline_cycles, accuracy, overflows, multiplications_a_lane), got 'area' (did you mean 'area_um2'?)"),
+        ("family: toy\nminimize: [area]\n", ":2:12: minimize: wanted a metric (latency_ns, area_um2, energy_pj, cycles, edp_pj_ns, utilization, roofline_cycles, accuracy, overflows, encode_ns, encode_pj, prefill_ns, prefill_pj, decode_ns_per_token, decode_pj_per_token, tokens_per_s, multiplications_a_lane), got 'area' (did you mean 'area_um2'?)"),
         ("family: toy\nminimize: [accuracy]\n", ":2:12: minimize: wanted accuracy under 'maximize', got it under 'minimize'"),
         ("family: toy\nmaximize: [area_um2]\n", ":2:12: maximize: wanted area_um2 under 'minimize', got it under 'maximize'"),
         ("family: toy\nminimize: [8]\n", ":2:12: wanted text under minimize, got 8"),
