@@ -6,7 +6,8 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from explore.reproduce import Comparison, Entry, Measure, Sample
+from explore.reproduce import Comparison, Entry, Measure, Quantity, Sample
+from explore.reproduce import Table as Quantities
 from reports.reproduction import reproduction_table, reproduction_text, write_reproduction
 
 COMPARISON = Comparison(
@@ -82,3 +83,14 @@ def test_page_and_csv(tmp_path: Path) -> None:
     assert "+- is one standard deviation." in html
     read = list(csv.DictReader(rows.read_text().splitlines()))
     assert read[1]["accuracy"] == "0.5" and read[1]["luts"] == ""
+
+
+def test_counts_beyond_the_digits_of_a_float_are_short_and_whole_in_the_csv(tmp_path: Path) -> None:
+    count = 1832624140942590534
+    row = Quantity(quantity="masks", unit="", published=999_999_999_999_999, certainty="", source="", ours=count)
+    found = {"name": "toy", "title": "Toys", "summary": "One.", **Quantities(rows=(row,)).document()}
+    text = reproduction_text(found)
+    assert "999,999,999,999,999" in text and "1.8326e+18" in text
+    write_reproduction(found, tmp_path)
+    (written,) = csv.DictReader((tmp_path / "reproduction.csv").read_text(encoding="utf-8").splitlines())
+    assert written["ours"] == str(count)
