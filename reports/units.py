@@ -107,7 +107,7 @@ def capital(text: str) -> str:
 
 def metric_unit(metric: str, values: Iterable[float]) -> Unit:
     """The unit to show some values of a metric in; without a label where it counts something."""
-    if metric in ("accuracy", "utilization"):
+    if metric in ("accuracy", "utilization", "multiply_utilization"):
         return Unit(0.01, "%")
     stored = "per_s" if metric.endswith("_per_s") else metric.removesuffix("_per_token").rsplit("_", 1)[-1]
     return unit_for(values, stored) if stored in _LADDERS and metric != "edp_pj_ns" else Unit(1, "")

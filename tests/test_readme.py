@@ -61,8 +61,9 @@ def test_the_quick_commands_run_in_the_order_of_the_readme(folder: Path) -> None
             lockstep([*words, *SMALLER.get(command, [])], folder)
             ran.append(command)
     of_tensor = ["simulate", "sweep", "rtl", "trace", "simulate", "report"]
+    of_transformers = ["simulate", "simulate", "sweep", "simulate", "reproduce"]
     of_lut = ["simulate", "sweep", "train", "trace", "simulate", "reproduce"]
-    assert ran == of_tensor + of_lut
+    assert ran == of_tensor + of_transformers + of_lut
     made_by_them = ("out/tensor/index.html", "rtl/tensor_machine.v", "model.npz", "page/index.html")
     for made in (*made_by_them, "out/poetbin_digits/index.html", "classifier.npz", "circuit.npz"):
         assert (folder / made).stat().st_size > 0, made
@@ -70,7 +71,7 @@ def test_the_quick_commands_run_in_the_order_of_the_readme(folder: Path) -> None
 
 def test_slow_commands_are_known_to_the_command_line(folder: Path) -> None:
     slow = [words for words in commands() if words[1] in SLOW]
-    assert len(slow) == 5
+    assert len(slow) == 7
     for words in slow:
         told = lockstep([*words[:2], "--help"], folder)
         assert all(option in told for option in words if option.startswith("--")), words

@@ -20,7 +20,7 @@ class Design:
     n_sets: int = 8  # sets that rows are dealt to, a divisor of n_macs; any lane of its set may take an entry of a row
     sort_rows: bool = True  # rows by their non-zeros, dealt in a snake; false: row i belongs to set i mod n_sets
     feed: Literal["window", "queue"] = "window"  # lanes share a window of activations, or each has a queue of its own
-    window: int = 16  # activations in the window, a power of two up to 64; `window` only
+    window: int = 16  # activations in the window, a power of two up to 512; `window` only
     queue_depth: int = 8  # activations that a lane's queue holds; `queue` only
     skip_zeros: bool = True  # activations that are zero are not broadcast; `queue` only
     relative_bits: int = 0  # tags stored as gaps of so many bits, with padding entries; 0: whole; `queue` only
@@ -146,14 +146,14 @@ class Design:
 
 
 # Columns of a result row beside those of all families.
-METRICS = ("utilization",)
+METRICS = ("multiply_utilization",)
 
 MOST_ROWS = 1 << 16  # of a slice
 
 _RANGES = (
     ("n_macs", 1, 4096),
     ("n_sets", 1, 4096),
-    ("window", 1, 64),
+    ("window", 1, 512),
     ("queue_depth", 1, 256),
     ("relative_bits", 0, 16),
     ("value_bits", 1, 16),

@@ -120,7 +120,7 @@ def measure(rung: Rung, n_macs: int) -> Cost:
     parts = cost.energy_pj(sparse.inventory(design), run.activity, latency_ns, load_technology(design.node_nm))
     return Cost(
         cycles=run.cycles / N_LENGTHS, energy_nj=sum(parts.values()) / 1000 / N_LENGTHS,
-        utilization=run.figures["utilization"],
+        utilization=run.figures["multiply_utilization"],
     )  # fmt: skip
 
 

@@ -273,7 +273,7 @@ def _simulate(design: Design, workload: Matrices) -> Run:
         activity=activity,
         roofline_cycles=sum(layer.roofline_cycles * layer.repeat for layer in layers),
         layers=layers,
-        figures={"utilization": _share(activity["macs"], design.n_macs * multiply_cycles)},
+        figures={"multiply_utilization": _share(activity["macs"], design.n_macs * multiply_cycles)},
     )
 
 

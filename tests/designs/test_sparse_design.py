@@ -35,7 +35,7 @@ def test_sizes_round_down_to_powers_of_two_and_up_to_a_bit() -> None:
     [
         ({"n_sets": 5}, "n_sets: wanted a divisor of n_macs (64), got 5"),
         ({"window": 12}, "window: wanted a power of two, got 12"),
-        ({"window": 128}, "window: wanted 1 to 64, got 128"),
+        ({"window": 1024}, "window: wanted 1 to 512, got 1024"),
         ({"act_words": 65536}, "act_words: wanted 1 to 65535, got 65536"),
         ({"dram_bytes_per_cycle": 2}, "dram_bytes_per_cycle: wanted at least 4, the bytes of an entry (25 bits), got 2"),
         (

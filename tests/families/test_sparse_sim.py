@@ -199,7 +199,7 @@ def random_matrix(kind: str = "iid") -> Matrices:
 
 
 def utilizations(designs: list[Design], workload: Matrices) -> list[float]:
-    return [round(run.figures["utilization"], 3) for run in sparse.simulate(designs, workload)]
+    return [round(run.figures["multiply_utilization"], 3) for run in sparse.simulate(designs, workload)]
 
 
 ROOMY = Design(lane_entries=65535, accumulators=512, act_words=32768)
@@ -251,7 +251,7 @@ def test_layers_add_up_and_a_misfit_is_a_failed_run() -> None:
     (run,) = sparse.simulate([TWO_LANES], pair)
     lists, columns = (sparse.run_layer(TWO_LANES, layer) for layer in (LISTS, COLUMNS))
     assert run.cycles == lists.cycles + 3 * columns.cycles
-    assert run.figures["utilization"] == (4 + 3 * 3) / (2 * (3 + 3 * 2))
+    assert run.figures["multiply_utilization"] == (4 + 3 * 3) / (2 * (3 + 3 * 2))
     narrow = replace(TWO_LANES, act_words=3)
     (problem,) = sparse.misfits([narrow], pair)
     assert problem is not None and problem.startswith("by hand: act_words: wanted 4 or more")
