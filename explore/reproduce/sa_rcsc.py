@@ -102,7 +102,8 @@ def _windows(workload: Matrices) -> Iterator[Quantity]:
         name = "RCSC" if n_sets == n_macs else f"SA-RCSC, {n_sets} sets"
         for (window, one), run in zip(by_window.items(), sparse.simulate(designs, workload), strict=True):
             _expect(run)
-            yield _row(f"{n_macs} multipliers, iid, {name}, window of {window}", one, run.figures["multiply_utilization"])
+            found = run.figures["multiply_utilization"]
+            yield _row(f"{n_macs} multipliers, iid, {name}, window of {window}", one, found)
 
 
 def _expect(run: Run) -> None:
