@@ -57,7 +57,8 @@ def run_programs(
 ) -> list[ProgramRun]:
     """Run `programs` one after the other on one machine, with the memory of docs/tensor.md section 3.
 
-    Programs of the array and of the vector unit may follow one another; `progress` of the latter has `stores` only.
+    Programs of the array and of the vector unit may follow one another; `progress` of the latter has `stores` only. A
+    vector program without steps (weights that lie there already) takes no cycles: the machine never sees it.
 
     `images[i]` (uint8) is the DRAM at the start of program i; None keeps what the program before left. `most_cycles`
     bounds each program (default 10 million): a machine that is not done by then is an error. `trace` records
@@ -66,11 +67,33 @@ def run_programs(
     bulk runs (no waves). `verilog` saves emitting it again. Raises hw.bench.simulator.BenchError where the machine
     hangs or leaves its memory.
     """
+    given, limits = list(images), most_cycles or [MOST_CYCLES] * len(programs)
+    idle = [isinstance(program, VectorProgram) and not len(program.steps) for program in programs]
+    for index in range(len(programs) - 1):
+        if idle[index] and given[index + 1] is None:
+            given[index + 1] = given[index]
     jobs = [
         _Job(design, program, image, most)
-        for program, image, most in zip(programs, images, most_cycles or [MOST_CYCLES] * len(programs), strict=True)
+        for program, image, most, rests in zip(programs, given, limits, idle, strict=True)
+        if not rests
     ]
-    verilog = verilog or tensor_verilog(design)
+    runs = iter(_run(design, jobs, verilog or tensor_verilog(design), work_dir, simulator, trace, waves, lazy_seed))
+    results: list[ProgramRun] = []
+    for image, rests in zip(given, idle, strict=True):
+        results.append(_idle_run(design, image if image is not None else results[-1].memory) if rests else next(runs))
+    return results
+
+
+def _idle_run(design: Design, memory: np.ndarray) -> ProgramRun:
+    return ProgramRun(cycles=0, activity=dict.fromkeys(activity_names(design), 0), memory=memory, progress={})
+
+
+def _run(
+    design: Design, jobs: list[_Job], verilog: str, work_dir: Path,
+    simulator: SimulatorName | Literal["cxxrtl"] | None, trace: bool, waves: bool, lazy_seed: int | None,
+) -> list[ProgramRun]:  # fmt: skip
+    if not jobs:
+        return []
     if simulator == "cxxrtl":
         return _run_compiled(design, jobs, verilog, trace=trace, lazy_seed=lazy_seed)
     work_dir.mkdir(parents=True, exist_ok=True)
