@@ -95,9 +95,11 @@ def sweep(
 def front_of(space: Space, rows: Sequence[Row]) -> list[Row]:
     """The exact Pareto front of rows by the space's objectives, among those that keep its constraints.
 
-    Objectives that no row knows, such as accuracy where there are no labels, are left out.
+    Objectives that no row knows, such as accuracy where there are no labels, are left out. Failed rows are on no front,
+    not even where all failed and what is known of them (area) could be compared.
     """
-    kept = [row for row in rows if all(constraint.holds(row) for constraint in space.subject_to)]
+    ran = [row for row in rows if row["failure"] is None]
+    kept = [row for row in ran if all(constraint.holds(row) for constraint in space.subject_to)]
     return [dict(row) for row in pareto_front(kept, known(space.objectives, kept))]
 
 

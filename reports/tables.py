@@ -12,7 +12,7 @@ from reports.units import digits, listing, metric_name, metric_text, parameter, 
 if TYPE_CHECKING:
     from explore.verify import CaseResult
 
-STAGE_COLUMNS = ("prefill_ns", "decode_ns_per_token", "tokens_per_s")  # of STAGE_METRICS: no encode, it is the latency
+STAGE_COLUMNS = ("encode_ns", "prefill_ns", "decode_ns_per_token", "tokens_per_s")  # of STAGE_METRICS
 
 
 class Cell(NamedTuple):
@@ -93,8 +93,7 @@ def points_table(
     axes = list(axes)
     width = max((len(name) for name in names.values()), default=0) if names else 0
     measures = list(MEASURES if columns is None else columns)
-    known = [m for m in ("accuracy", *STAGE_COLUMNS) if any(row.get(m) is not None for row in rows)]
-    measures += map(metric_column, known)
+    measures += [metric_column(metric) for metric in ("accuracy", *STAGE_COLUMNS) if _adds(rows, metric)]
     heads = [("", False), ("what it is", False)][:width] + [(column.name, True) for column in measures]
     heads += [(metric.replace("_", " "), True) for metric in metrics]
     heads += [(axis, _is_numeric(rows, axis)) for axis in axes]
@@ -105,6 +104,11 @@ def points_table(
         measured += [cell(row[metric], f"{row[metric]:,.10g}") for metric in metrics]
         body.append(named + measured + [cell(row["point"].get(axis)) for axis in axes])
     return make_table(heads, body)
+
+
+def _adds(rows: Sequence[Row], metric: str) -> bool:
+    """Whether a row knows the metric; the latency of a network's only stage is the network's, and says nothing new."""
+    return any(row.get(metric) not in (None, row.get("latency_ns")) for row in rows)
 
 
 def formats_table(rows: Iterable[Mapping[str, Any]]) -> Table:

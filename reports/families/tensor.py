@@ -14,7 +14,7 @@ from reports.plan import FamilyTable, Plan
 from reports.stages import DECODE, stages_of
 from reports.study import Chosen, Row, Study, primary
 from reports.tables import MEASURES, layer_table, stage_table
-from reports.units import listing, percent, quantity
+from reports.units import listing, percent, quantity, ratio
 from workloads.builders import transformers
 
 COLUMNS = MEASURES
@@ -125,7 +125,7 @@ def notes(study: Study) -> list[str]:
             "Each layer runs in its fastest tiling, with DRAM traffic deciding between equals only; a slower tiling "
             "may need less energy. Energies of two points therefore differ by their tilings too."
         )
-    return [*said, *_cache_note(study), *generic.width_note(study), *generic.common_notes(study)]
+    return [*said, *_cache_note(study), *_expert_note(study), *generic.width_note(study), *generic.common_notes(study)]
 
 
 def _cache_note(study: Study) -> list[str]:
@@ -140,6 +140,17 @@ def _cache_note(study: Study) -> list[str]:
     return [
         f"Keys and values of all layers and sequences lie in DRAM and take {listing(found)} after the last token; "
         "moving them is in the cycles and in the energy, DRAM itself is not in the area."
+    ]
+
+
+def _expert_note(study: Study) -> list[str]:
+    """How evenly tokens choose experts."""
+    imbalance = transformers.expert_imbalance(study.workload)
+    if imbalance is None:
+        return []
+    return [
+        f"The fullest expert has {ratio(imbalance, 1)} the mean number of tokens (1.00× is balance). Experts run one "
+        "after the other, each on its own tokens; one without tokens takes no time."
     ]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,6 +15,8 @@ from reports.figures.layers import layer_label
 from reports.stages import joined_steps, stage_of, stages_of
 from reports.study import Chosen, Row, layer_total
 from reports.units import listing, percent
+
+Line: TypeAlias = tuple[list[float], list[float]]  # x and y of the corners of a roof
 
 
 class Roof(NamedTuple):
@@ -43,7 +46,7 @@ class RooflineData(NamedTuple):
     letter: str
     layers: list[LayerPoint]
     n_left_out: int  # layers without operations or without traffic, such as pooling
-    stages: tuple[str, ...] = ()  # of the network, in order
+    stages: tuple[str, ...] = ()  # of the network, in order, where there are several
     n_lanes: int = 0  # of the vector unit of the point called `letter`
 
 
@@ -76,8 +79,9 @@ def roofline_data(chosen: Sequence[Chosen], shown: Chosen) -> RooflineData | Non
         if roof is not None:
             letters[roof] = letters.get(roof, "") + point.letter
     roofs = [Roof(name, peak, bandwidth) for (peak, bandwidth), name in letters.items()]
+    names = tuple(stage["name"] for stage in stages) if len(stages) > 1 else ()
     return RooflineData(
-        roofs, shown.letter, points, len(layers) - len(points), tuple(stage["name"] for stage in stages),
+        roofs, shown.letter, points, len(layers) - len(points), names,
         int(shown.row["point"].get("vector_lanes") or 0),
     )  # fmt: skip
 
@@ -145,11 +149,11 @@ def draw(data: RooflineData) -> Figure:
     style.scale_axis(axes, "y", [min(ys) / 1.6, max(ys) * 1.5])
     own = own_roof(data)
     x_low, x_high = axes.get_xlim()
+    lines: list[Line] = []
     for roof in data.roofs:
-        ridge = roof.peak_macs_per_cycle / roof.bytes_per_cycle
+        lines.append(_line(roof.peak_macs_per_cycle, roof.bytes_per_cycle, x_low, x_high))
         axes.plot(
-            [min(x_low, ridge), ridge, x_high],
-            [min(x_low, ridge) * roof.bytes_per_cycle, roof.peak_macs_per_cycle, roof.peak_macs_per_cycle],
+            *lines[-1],
             color=style.INK if roof is own else style.FAINT,
             linewidth=1.3 if roof is own else 0.9,
             zorder=3 if roof is own else 2,
@@ -158,15 +162,16 @@ def draw(data: RooflineData) -> Figure:
         text = f"{', '.join(sorted(letters))}: {peak:,.0f}"
         axes.annotate(text, (x_high, peak), xytext=(-2, 2), textcoords="offset points", ha="right", va="bottom")
     has_vector_layers = any(layer.is_vector for layer in data.layers)
-    if own is not None and has_vector_layers:
-        _draw_lanes(axes, own, data)
+    if own is not None and has_vector_layers:  # an operation a lane and cycle, under the same memory port
+        lines.append(_line(data.n_lanes, own.bytes_per_cycle, x_low, x_high))
+        axes.plot(*lines[-1], color=style.INK, linewidth=0.9, linestyle=(0, (4, 2)), zorder=3)
     for layers, colour, name in _groups(data, own):
         axes.scatter([], [], s=24, color=colour, linewidths=0, label=name)
         for is_vector, marker in ((False, "o"), (True, "^")):
             some = [layer for layer in layers if layer.is_vector == is_vector]
             axes.scatter(
                 [layer.intensity for layer in some], [layer.per_cycle for layer in some],
-                s=[16 + 260 * layer.share for layer in some], marker=marker,
+                s=[14 + 180 * layer.share for layer in some], marker=marker,
                 color=colour, alpha=0.85, edgecolors=style.PAPER, linewidths=0.5, zorder=4,
             )  # fmt: skip
     if has_vector_layers:
@@ -177,14 +182,15 @@ def draw(data: RooflineData) -> Figure:
     axes.set_ylabel(f"Performance ({operation} / cycle)")
     if own is not None:
         style.legend(figure, axes)
-    _name_layers(figure, axes, data.layers)  # last: all else moves the markers
+    _name_layers(figure, axes, data.layers, lines)  # last: all else moves the markers
     return figure
 
 
-def _draw_lanes(axes: Axes, own: Roof, data: RooflineData) -> None:
-    """The roof of the vector unit: an operation a lane and cycle, under the same memory port."""
-    ridge, x_high = data.n_lanes / own.bytes_per_cycle, axes.get_xlim()[1]
-    axes.plot([ridge, x_high], [data.n_lanes] * 2, color=style.INK, linewidth=0.9, linestyle=(0, (4, 2)), zorder=3)
+def _line(peak: float, bytes_per_cycle: float, x_low: float, x_high: float) -> Line:
+    """A roof: along the memory port to the ridge, level from there on."""
+    ridge = peak / bytes_per_cycle
+    start = min(x_low, ridge)
+    return [start, ridge, max(x_high, ridge)], [start * bytes_per_cycle, peak, peak]
 
 
 _STAGE_COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.ORANGE)
@@ -218,29 +224,18 @@ def _by_peak(roofs: Sequence[Roof]) -> list[tuple[float, str]]:
     return sorted(peaks.items())
 
 
-def _name_layers(figure: Figure, axes: Axes, layers: Sequence[LayerPoint]) -> None:
-    """Name the three longest layers, one below the other under their markers, where no roof can pass."""
-    figure.draw_without_rendering()
-    scale = figure.dpi / 72
+def _name_layers(figure: Figure, axes: Axes, layers: Sequence[LayerPoint], lines: Sequence[Line]) -> None:
+    """Name the three longest layers, clear of other markers and of the roofs where there is room."""
     longest = sorted(layers, key=lambda la: (-la.share, la.name))[:3]
-    spots = [axes.transData.transform((layer.intensity, layer.per_cycle)) / scale for layer in longest]
-    _, y_floor = axes.transAxes.transform((0, 0)) / scale
-    x_right, y_top = axes.transAxes.transform((1, 1)) / scale
-    floor = min(y for _, y in spots)
-    upwards = floor - y_floor < 60  # no room below
-    edge = max(y for _, y in spots) if upwards else floor
-    texts = [f"{layer.name}  {percent(layer.share)}" for layer in longest]
-    to_left = any(x + 8 + 4.8 * len(text) > x_right for (x, _), text in zip(spots, texts, strict=True))
-    # Names grow away from the leaders that are still to come, so no leader crosses a name.
-    order = sorted(range(len(spots)), key=lambda i: (spots[i][0] if to_left else -spots[i][0], i))
-    for step, index in enumerate(order):
-        y, layer, text = spots[index][1], longest[index], texts[index]
-        target = min(edge + 18 + 11 * step, y_top - 6) if upwards else edge - 18 - 11 * step
-        axes.annotate(
-            text, (layer.intensity, layer.per_cycle), xytext=(-6 if to_left else 6, target - y),
-            textcoords="offset points", ha="right" if to_left else "left", va="center",
-            size=style.FONT_POINTS - 1, color=style.INK, zorder=5,
-            bbox={"facecolor": style.PAPER, "alpha": 0.85, "pad": 0.8, "edgecolor": "none"},
-            arrowprops={"arrowstyle": "-", "color": style.MUTED, "linewidth": 0.6, "shrinkA": 1, "shrinkB": 3,
-                        "relpos": (1 if to_left else 0, 0.5)},
-        )  # fmt: skip
+    named = [(f"{la.name}  {percent(la.share)}", [(la.intensity, la.per_cycle)]) for la in longest]
+    others = [(la.intensity, la.per_cycle) for la in layers if la not in longest]
+    style.name_groups(figure, axes, named, [*others, *_along(axes, lines)], colour=style.INK)
+
+
+def _along(axes: Axes, lines: Sequence[Line], n_points: int = 40) -> list[tuple[float, float]]:
+    """Points of polylines on logarithmic axes, evenly between their ends."""
+    found: list[tuple[float, float]] = []
+    for xs, ys in lines:
+        at = np.geomspace(xs[0], xs[-1], n_points)
+        found += zip(at.tolist(), np.exp(np.interp(np.log(at), np.log(xs), np.log(ys))).tolist(), strict=True)
+    return found

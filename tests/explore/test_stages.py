@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from designs.objectives import STAGE_METRICS, parse_constraint, parse_objective
+from designs.space import load_space
 from explore.evaluate import Row, evaluate
 from explore.pareto import known, pareto_front
+from explore.sweep import front_of
 from workloads.builders import transformers
 from workloads.builders.transformers import Model
 from workloads.kinds.network import Network, network_of
@@ -74,3 +76,13 @@ def test_they_are_objectives_and_constraints(row: Row) -> None:
     slower = row | {"decode_ns_per_token": 2 * row["decode_ns_per_token"], "tokens_per_s": row["tokens_per_s"] / 2}
     assert known(("encode_ns", "decode_ns_per_token"), [row, slower]) == ("decode_ns_per_token",)
     assert pareto_front([slower, row], ("tokens_per_s", "area_um2")) == [row]
+
+
+def test_failed_rows_are_on_no_front(row: Row) -> None:
+    """Nobody knows the objective of a stage that the workload lacks; area alone is known of failed rows too."""
+    space = load_space("designs/edge_llm.yaml")
+    failed = {"failure": "too small", "area_um2": row["area_um2"] / 2, "latency_ns": None}
+    encoded = {"failure": None, "area_um2": row["area_um2"]}
+    assert front_of(space, [failed, encoded]) == [encoded]
+    assert front_of(space, [failed]) == []
+    assert space.objectives == ("latency_ns", "decode_ns_per_token", "prefill_ns", "area_um2")

@@ -1,5 +1,7 @@
 """Data functions against hand-computed cases; drawing functions only have to draw what they are given."""
 
+import itertools
+
 import numpy as np
 import pytest
 from matplotlib.text import Text
@@ -133,7 +135,7 @@ def test_importance_says_what_no_axis_explains_alone():
     assert "of area:" not in importance.takeaway(data)
 
 
-def test_names_of_layers_are_below_one_another():
+def test_names_of_layers_keep_clear_of_each_other_and_of_the_edge():
     body = [layer(name, cycles, macs, n_bytes, compute=cycles) for name, cycles, macs, n_bytes in (
         ("conv1", 1308, 9216, 2560), ("conv2", 2597, 73728, 9340), ("conv3", 4753, 147456, 12390), ("fc", 356, 1280, 2400)
     )]  # fmt: skip
@@ -146,9 +148,11 @@ def test_names_of_layers_are_below_one_another():
         style.settle(figure)
         figure.canvas.draw()
         names = [text for text in figure.axes[0].texts if text.get_text().endswith("%")]
-        middles = sorted(sum(Text.get_window_extent(text).intervaly) / 2 for text in names)
-    assert len(middles) == 3
-    assert all(high - low > 10 for low, high in zip(middles, middles[1:], strict=False))
+        boxes = [Text.get_window_extent(text) for text in names]
+        edge = figure.axes[0].get_window_extent()
+    assert len(boxes) == 3
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    assert all(edge.x0 <= box.x0 and edge.y0 <= box.y0 and box.x1 <= edge.x1 + 8 for box in boxes)
 
 
 @pytest.fixture(scope="module")

@@ -70,3 +70,18 @@ def test_networks_know_their_stages() -> None:
 def test_cached_bytes(name: str, n_values: int) -> None:
     assert transformers.cached_bytes(name, 8) == n_values
     assert transformers.cached_bytes(name, 16) == 2 * n_values
+
+
+@pytest.mark.parametrize(
+    ("name", "imbalance"),
+    [
+        ("transformer_xl_moe:segment=512+512", 1.0),
+        ("planer:a8-m-s:segment=192+192:skew=0", 1.0),
+        ("planer:m:segment=16+0:skew=9999", 4.0),  # all tokens choose the same two of 8
+        ("planer:a8-f", None),
+        ("gpt2_small", None),
+        ("resnet50", None),
+    ],
+)
+def test_expert_imbalance(name: str, imbalance: float | None) -> None:
+    assert transformers.expert_imbalance(name) == imbalance

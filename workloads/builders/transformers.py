@@ -18,7 +18,7 @@ from functools import partial
 from designs.errors import InputError
 from designs.spelling import nearest, shown
 from workloads.builders.shapes import matrix_product, merged
-from workloads.builders.transformer_blocks import Heads, Jobs, expert_loads
+from workloads.builders.transformer_blocks import Heads, Jobs, expert_loads, largest_share
 from workloads.layer import Layer
 from workloads.vector_layer import Job
 
@@ -246,6 +246,20 @@ def cached_bytes(name: str, bits: int) -> int:
         of_source = kv_cache_bytes(model, 0, bits, n_source=n_source)
         return batch * (beam * kv_cache_bytes(model, n_target, bits) + of_source)
     return 0
+
+
+def expert_imbalance(name: str) -> float | None:
+    """Tokens of the fullest expert over the mean of all experts, of a name as above; None where it has no experts."""
+    model_name, *parts = name.split(":")
+    if model_name == "planer" and parts and "m" in parts.pop(0).split("-"):
+        n_experts, phase = _PLANER_EXPERTS, (parts or ["segment=192+192"])[0]
+    elif model_name in _MODELS and _MODELS[model_name][0].experts:
+        n_experts, phase = _MODELS[model_name][0].experts, (parts or _MODELS[model_name][1])[0]
+    else:
+        return None
+    _, (n_tokens, _) = _phase(name, phase, ["segment"])
+    options = _options(name, parts[1:], ("batch", "skew"))
+    return largest_share(expert_loads(options["batch"] * n_tokens, n_experts, 2, options.get("skew", 0) / 100))
 
 
 def _own(model: Model, sequences: int, queries: int, keys: int, **more: int) -> Heads:
