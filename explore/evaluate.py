@@ -132,7 +132,7 @@ def _numbers(design: Any, run: Run, inventory: Inventory, scaling: technology.Sc
         "edp_pj_ns": energy_pj * latency_ns,
         "utilization": _utilization(run),
         "roofline_cycles": int(run.roofline_cycles),
-        "layers": [_layer(layer) for layer in run.layers],
+        "layers": _layers(run.layers),
         "stages": stages,
         **_stage_metrics(stages),
     }
@@ -187,18 +187,24 @@ def _stage_metrics(stages: Sequence[Row]) -> Row:
     return found
 
 
-def _layer(layer: LayerRun) -> Row:
-    return {
-        "name": layer.name,
-        "repeat": int(layer.repeat),
-        "cycles": int(layer.cycles),
-        "phases": _integers(layer.phases),
-        "roofline_cycles": int(layer.roofline_cycles),
-        "n_macs": int(layer.n_macs),
-        "utilization": float(layer.utilization),
-        "activity": _integers(layer.activity),
-        "tiling": layer.tiling if layer.tiling is None else dict(vars(layer.tiling)),
-    }
+def _layers(layers: Sequence[LayerRun]) -> list[Row]:
+    """Layers of equal counts, which may share them in the run, share them in the row."""
+    counted = {id(found): found for layer in layers for found in (layer.phases, layer.activity)}
+    counts = {key: _integers(found) for key, found in counted.items()}
+    return [
+        {
+            "name": layer.name,
+            "repeat": int(layer.repeat),
+            "cycles": int(layer.cycles),
+            "phases": counts[id(layer.phases)],
+            "roofline_cycles": int(layer.roofline_cycles),
+            "n_macs": int(layer.n_macs),
+            "utilization": float(layer.utilization),
+            "activity": counts[id(layer.activity)],
+            "tiling": layer.tiling if layer.tiling is None else dict(vars(layer.tiling)),
+        }
+        for layer in layers
+    ]
 
 
 def _utilization(run: Run) -> float | None:

@@ -187,13 +187,12 @@ def _run_jobs(
 def misfits(designs: Sequence[Design], workload: Network) -> list[str | None]:
     """For each design, why the numbers of a layer do not fit it; None where they do. Shapes fit every machine."""
     with_numbers = [layer for layer in workload.layers if layer.numbers is not None]
-    found: dict[tuple[object, ...], str | None] = {}
     answers = []
     for design in designs:
-        key = tuple(getattr(design, name) for name in _NUMBER_FIELDS)
-        if key not in found:
-            found[key] = next((problem for layer in with_numbers if (problem := _misfit(design, layer))), None)
-        answers.append(found[key])
+        key = (workload.digest, *(getattr(design, name) for name in _NUMBER_FIELDS))
+        if key not in _MISFITS:
+            _MISFITS[key] = next((problem for layer in with_numbers if (problem := _misfit(design, layer))), None)
+        answers.append(_MISFITS[key])
     return answers
 
 
@@ -202,6 +201,9 @@ _NUMBER_FIELDS = (
     "act_bits", "weight_bits", "requant", "requant_granularity", "requant_multiplier_bits", "wide_bits",
     "vector_functions", "vector_softmax",
 )  # fmt: skip
+
+# By digest of the workload and those fields, for the batches of a sweep: an answer takes a look at all weights.
+_MISFITS: dict[tuple[object, ...], str | None] = {}
 
 
 def _misfit(design: Design, layer: Job) -> str | None:
@@ -404,8 +406,8 @@ def _run(
         LayerRun(
             name=layer.name,
             cycles=n_cycles,
-            phases=dict(zip(phase_names, of_phases, strict=True)),
-            activity=dict(zip(names, counts, strict=True)),
+            phases=of_phases,
+            activity=counts,
             roofline_cycles=roofline.cycles(design),
             n_macs=roofline.n_macs,
             utilization=_n_kept(design, roofline) / (n_pes * n_cycles) if n_cycles else 0.0,
@@ -413,8 +415,8 @@ def _run(
             tiling=_tiling(numbers) if isinstance(layer, Layer) else None,
         )
         for layer, roofline, n_cycles, of_phases, counts, numbers in zip(
-            jobs.layers, jobs.rooflines, cycles.tolist(), phases.tolist(), activity.tolist(), chosen.tolist(),
-            strict=True,
+            jobs.layers, jobs.rooflines, cycles.tolist(), _named(phase_names, phases), _named(names, activity),
+            chosen.tolist(), strict=True,
         )  # fmt: skip
     ]
     return Run(
@@ -424,6 +426,15 @@ def _run(
         roofline_cycles=sum(run.roofline_cycles * run.repeat for run in runs),
         layers=tuple(runs),
     )
+
+
+def _named(names: Sequence[str], rows: np.ndarray) -> list[dict[str, int]]:
+    """A dict of each row; equal rows share one, for a transformer has hundreds of jobs and few that differ."""
+    found: dict[bytes, dict[str, int]] = {}
+    for row in rows:
+        if (key := row.tobytes()) not in found:
+            found[key] = dict(zip(names, row.tolist(), strict=True))
+    return [found[row.tobytes()] for row in rows]
 
 
 def _tiling(numbers: list[int]) -> Tiling:
