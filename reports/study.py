@@ -20,6 +20,7 @@ Row = Mapping[str, Any]  # one result row of the store; `failure` is None where 
 
 _KEYS = ("family", "space", "workload", "workload_digest", "model_version", "scaling")
 DETAILS = "details"  # key of a row: what only a page asks for, of named points (explore/families/<family>/details.py)
+WORK = frozenset({"compute", "vector_compute"})  # phases in which array or vector unit compute: no loss
 OBJECTIVES = ("latency_ns", "area_um2", "energy_pj")  # where nobody names others; all minimized
 
 

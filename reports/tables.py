@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reports.stages import joined_steps, share, stages_of
-from reports.study import Row, layer_total
+from reports.study import WORK, Row, layer_total
 from reports.units import digits, listing, metric_name, metric_text, parameter, percent, quantity
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def points_table(
     for index, row in enumerate(rows):
         named = [cell(text) for text in (names or {}).get(index, [""] * width)]
         measured = [column.cell(row) for column in measures]
-        measured += [cell(row[metric], f"{row[metric]:,.10g}") for metric in metrics]
+        measured += [metric_column(metric).cell(row) for metric in metrics]
         body.append(named + measured + [cell(row["point"].get(axis)) for axis in axes])
     return make_table(heads, body)
 
@@ -140,7 +140,7 @@ def layer_table(row: Row) -> Table:
 
 
 def _layer_cells(layer: Mapping[str, Any], share: float) -> list[Cell]:
-    losses = {phase: n for phase, n in layer["phases"].items() if phase != "compute" and n}
+    losses = {phase: n for phase, n in layer["phases"].items() if phase not in WORK and n}
     worst = max(losses, key=lambda phase: losses[phase]) if losses else None
     activity = layer["activity"]
     n_bytes = activity.get("dram_read_bytes", 0) + activity.get("dram_write_bytes", 0)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from reports import style
 from reports.stages import joined_steps
-from reports.study import Row, layer_total
+from reports.study import WORK, Row, layer_total
 from reports.units import Unit, percent, unit_for
 
 MOST_LAYERS = 40
@@ -67,12 +67,14 @@ def takeaway(data: LayersData) -> str:
     text = f"{data.layers[longest]} takes {percent(named[longest] / whole)} of the time"
     if len(totals) == 1:
         text = f"The time of {data.layers[0]}"
-    waits = {p: sum(t) for p, t in zip(data.phases, data.times, strict=True) if p != "compute"}
+    waits = {p: sum(t) for p, t in zip(data.phases, data.times, strict=True) if p not in WORK}
     if not waits:
         return f"{text}; the array computes in every cycle."
     worst = max(waits, key=lambda p: waits[p])
+    in_unit = sum(data.times[data.phases.index("vector_compute")]) if "vector_compute" in data.phases else 0.0
+    beside = f", the vector unit in {percent(in_unit / whole)}" if in_unit else ""
     return (
-        f"{text}; the array computes in {percent(computing / whole)} of all cycles, and the largest loss is "
+        f"{text}; the array computes in {percent(computing / whole)} of all cycles{beside}, and the largest loss is "
         f"{worst.replace('_', ' ')} ({percent(waits[worst] / whole)})."
     )
 

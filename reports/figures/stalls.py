@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from reports import style
-from reports.study import Row
+from reports.study import WORK, Row
 from reports.units import percent
 
 _MOST_COLUMNS = 120  # beyond, neighbours in rank are averaged
@@ -45,7 +45,7 @@ def stalls_data(done: Sequence[Row]) -> StallsData | None:
 
 def takeaway(data: StallsData) -> str:
     """The median share of computing and the largest loss."""
-    losses = {p: m for p, m in data.means.items() if p != "compute"}
+    losses = {p: m for p, m in data.means.items() if p not in WORK}
     if not losses:
         return "Every point computes in every cycle."
     worst = max(losses, key=lambda p: losses[p])

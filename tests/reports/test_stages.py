@@ -8,7 +8,7 @@ import pytest
 
 from reports import style
 from reports.families import tensor
-from reports.figures import roofline, shares, stages
+from reports.figures import layers, roofline, shares, stages, stalls
 from reports.page import write_report
 from reports.stages import joined_steps, share, stage_of, stages_of
 from reports.study import Chosen, studies
@@ -129,6 +129,14 @@ def test_the_vector_unit_is_never_among_the_others() -> None:
     assert data is not None and data.parts[-2:] == ["vector_unit", "other"] and len(data.parts) == 7
     assert data.shares[0][-2] == pytest.approx(5e4 / POINTS[0].row["energy_pj"])
     assert all(sum(of_bar) == pytest.approx(1) for of_bar in data.shares)
+
+
+def test_a_vector_unit_that_computes_is_no_loss() -> None:
+    told = layers.takeaway(layers.layers_data(row(slower=10)))
+    assert "the array computes in 60 % of all cycles, the vector unit in 10 %, and the largest loss is start (20 %)." in told
+    gelu = [cells for cells in layer_table(row()).rows if cells[0].text == "prefill.gelu"]
+    assert gelu[0][7].text == "start 20 %"
+    assert "the largest loss is start" in stalls.takeaway(stalls.stalls_data([row(), row(2), row(8)]))
 
 
 def test_tables_name_what_stages_take() -> None:
