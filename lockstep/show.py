@@ -44,7 +44,7 @@ def simulation(row: Mapping[str, Any]) -> str:
     ]
     if row["n_inferences"] > 1:
         totals.insert(1, ("inferences", f"{row['n_inferences']:,}: latency and energy are those of one"))
-    totals += [(name.replace("_", " "), _number(name, row[name])) for name in families.metrics(row["family"])]
+    totals += [(metric_name(name), metric_text(row[name], name)) for name in families.metrics(row["family"])]
     return "\n\n".join(
         (
             f"{row['workload']} on {row['space']} ({row['family']}, {row['point']['node_nm']} nm, {row['scaling']})",

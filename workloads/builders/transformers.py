@@ -74,7 +74,7 @@ _SEPARATORS = {"generate": "+", "segment": "+", "translate": "x", "translate_nai
 def names() -> tuple[str, ...]:
     """Names of which `build` knows any size; a model alone stands for its first phase."""
     listed = (f"{model}:{phase}" for model, (_, phases) in _MODELS.items() for phase in phases[1:])
-    return ("bert_base_layer", *_MODELS, *listed, "planer:a8-f-a4-m-s:segment=192+192")
+    return ("bert_base_layer", *_MODELS, *listed, "planer:a8+f+a4+m+s:segment=192+192")
 
 
 def build(name: str) -> tuple[Job, ...] | None:
@@ -347,10 +347,10 @@ def _expert_layer(jobs: Jobs, model: Model, rows: int, repeat: int, skew: int) -
 
 def _planer(name: str, parts: list[str]) -> tuple[Job, ...]:
     """PLANER's choice a block: `aN` attention with N heads, `f` feed-forward, `m` 8 experts of which 2, `s` skipped."""
-    blocks = parts[0].split("-")
+    blocks = parts[0].split("+")
     for block in blocks:
         if not re.fullmatch(r"a[1248]|f|m|s", block):
-            raise InputError(f"workload {name}: wanted blocks a1, a2, a4, a8, f, m or s with - between, got {block!r}")
+            raise InputError(f"workload {name}: wanted blocks a1, a2, a4, a8, f, m or s with + between, got {block!r}")
     _, (n_tokens, n_memory) = _phase(name, parts[1] if parts[1:] else "segment=192+192", ["segment"])
     if all(block == "s" for block in blocks):
         raise InputError(f"workload {name}: wanted a block that is not skipped, got {shown(parts[0])}")

@@ -146,8 +146,8 @@ def test_experts_by_hand() -> None:
         ("gpt2_small:generate=3", "wanted generate=128+32, got 'generate=3'"),
         ("gpt2_small:decode=0", "decode: wanted 1 to 16384 tokens, got 0"),
         ("gpt2_small:decode=4:bach=2", "wanted batch=1 to 4096 or beam=1 to 4096, got 'bach=2'"),
-        ("planer:a3-f", "wanted blocks a1, a2, a4, a8, f, m or s with - between, got 'a3'"),
-        ("planer:s-s", "wanted a block that is not skipped, got 's-s'"),
+        ("planer:a3+f", "wanted blocks a1, a2, a4, a8, f, m or s with + between, got 'a3'"),
+        ("planer:s+s", "wanted a block that is not skipped, got 's+s'"),
     ],
 )
 def test_bad_names(name: str, message: str) -> None:
