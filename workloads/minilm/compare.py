@@ -3,7 +3,8 @@
 For each quantized model in DIR: the cosine similarity of sentence embeddings (the mean over the tokens of the last
 hidden state, as the model is used) between the integer interpreter, ONNX Runtime on the same quantized model (real
 arithmetic between rounded edges), and ONNX Runtime on the float model. Sentences keep their own lengths, out of numpy's
-docstrings; they are others than those that gave the ranges.
+docstrings; they are others than those that gave the ranges. `--arithmetics` adds rows of what machines compute: a
+tensor machine's bits are those of the interpreter with its rounding and its functions (docs/vector.md, section 9).
 """
 
 from __future__ import annotations
@@ -20,15 +21,25 @@ from threadpoolctl import threadpool_limits
 
 from designs.errors import InputError
 from workloads.encoders.calibrate import run_session
+from workloads.functions.choice import I_BERT, FunctionChoice
 from workloads.importers.onnx import trace_onnx
 from workloads.ir import Graph
 from workloads.minilm.export import FLOAT_NAME
 from workloads.minilm.package import sentences
 from workloads.minilm.quantize import CALIBRATION_SEED, LONGEST, longest_of, progress, read_model
 from workloads.reference import run_graph
+from workloads.requantize import Rounding
 
 SEED = CALIBRATION_SEED + 1
-Embed = Callable[[np.ndarray], np.ndarray]  # token ids (1, n) -> the embedding, of length 1
+Embed = Callable[[np.ndarray], np.ndarray]  # token ids (1, n) -> the embedding, of length 1, or some of them
+MULTIPLIER_BITS = 16  # of the machines, and blocks of 8 lanes, as in designs/minilm.yaml
+ARITHMETICS: dict[str, tuple[Rounding, FunctionChoice]] = {
+    "float32": ("float32", I_BERT),  # ONNX Runtime's scales
+    "i_bert": ("multiplier_shift", I_BERT),
+    "ita": ("multiplier_shift", FunctionChoice(softmax="ita", ita_block=8)),
+    "table": ("multiplier_shift", FunctionChoice(softmax="table", gelu="table")),
+    "table_ita": ("multiplier_shift", FunctionChoice(softmax="ita", gelu="table", ita_block=8)),
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,7 @@ class Row:
     """Cosines, one a sentence, and what a sentence costs the interpreter."""
 
     widths: str
+    arithmetic: str  # of ARITHMETICS
     to_float: np.ndarray  # integers against the float model
     to_quantized: np.ndarray  # integers against ONNX Runtime on the same model
     quantized_to_float: np.ndarray
@@ -51,18 +63,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sentences", type=int, default=50, metavar="N", help="to compare (50)")
     parser.add_argument("--widths", nargs="+", metavar="NAME", help="DIR/NAME.onnx (all that are in DIR)")
     parser.add_argument("--longest", type=int, default=LONGEST, metavar="N", help=f"tokens of a sentence ({LONGEST})")
+    parser.add_argument(
+        "--arithmetics", nargs="+", choices=list(ARITHMETICS), default=["float32"], help="of the integers (float32)"
+    )
     options = parser.parse_args(arguments)
     try:
         with threadpool_limits(1):  # a second thread costs these small products more than it brings
-            print(table(compare(options.folder, options.widths, options.sentences, options.longest)))
+            sizes = options.sentences, options.longest
+            print(table(compare(options.folder, options.widths, *sizes, arithmetics=options.arithmetics)))
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
 
 
-def compare(folder: Path, names: Sequence[str] | None, n_sentences: int, longest: int = LONGEST) -> list[Row]:
-    """A row for each of the named models, or all in the folder but the float one; InputError where one is missing."""
+def compare(
+    folder: Path, names: Sequence[str] | None, n_sentences: int, longest: int = LONGEST, *,
+    arithmetics: Sequence[str] = ("float32",),
+) -> list[Row]:  # fmt: skip
+    """A row for each of the named models, or all in the folder but the float one, in each of the arithmetics.
+
+    InputError where a model is missing.
+    """
     if n_sentences < 1:
         raise InputError(f"--sentences {n_sentences}: wanted 1 or more, got {n_sentences}")
     reference = read_model(folder / FLOAT_NAME)
@@ -75,18 +97,22 @@ def compare(folder: Path, names: Sequence[str] | None, n_sentences: int, longest
     for name in found:
         path = folder / f"{name}.onnx"
         quantized = _embeddings(_by_onnxruntime(path), drawn, f"{name}, ONNX Runtime")
-        encoder = _Integers(path)
-        integers = _embeddings(encoder, drawn, f"{name}, integers")
-        cosines = _cosine(integers, floats), _cosine(integers, quantized), _cosine(quantized, floats)
-        rows.append(Row(name, *cosines, encoder.seconds / len(drawn)))
+        encoder = _Integers(path, arithmetics)
+        found_integers = _embeddings(encoder, drawn, f"{name}, integers")
+        for index, arithmetic in enumerate(arithmetics):
+            integers = found_integers[:, index]
+            cosines = _cosine(integers, floats), _cosine(integers, quantized), _cosine(quantized, floats)
+            rows.append(Row(name, arithmetic, *cosines, float(encoder.seconds[index]) / len(drawn)))
     return rows
 
 
 def table(rows: Sequence[Row]) -> str:
     """The rows as text: mean and least cosine of each pair."""
-    head = ["widths", "integers, float", "integers, ORT quantized", "ORT quantized, float", "s a sentence"]
+    pairs = ["integers, float", "integers, ORT quantized", "ORT quantized, float"]
+    head = ["widths", "arithmetic", *pairs, "s a sentence"]
     cells = [
-        [row.widths, *(f"{c.mean():.4f} ({c.min():.4f})" for c in _pairs(row)), f"{row.seconds:.2f}"] for row in rows
+        [row.widths, row.arithmetic, *(f"{c.mean():.4f} ({c.min():.4f})" for c in _pairs(row)), f"{row.seconds:.2f}"]
+        for row in rows
     ]
     widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in [head, *cells]]
@@ -104,23 +130,30 @@ def _by_onnxruntime(path: Path) -> Embed:
 
 
 class _Integers:
-    """The interpreter; the graph is imported once for each length that comes, which `seconds` does not count."""
+    """The interpreter, in some arithmetics; the graph is imported once for each length that comes, which `seconds`
+    (one an arithmetic) does not count."""
 
-    def __init__(self, path: Path) -> None:
-        self.seconds = 0.0
+    def __init__(self, path: Path, arithmetics: Sequence[str]) -> None:
+        self.seconds = np.zeros(len(arithmetics))
+        self._arithmetics = [ARITHMETICS[name] for name in arithmetics]
         self._path = path
         self._is_fixed = longest_of(read_model(path), 0) > 0
         self._graphs: dict[int, Graph] = {}
 
     def __call__(self, ids: np.ndarray) -> np.ndarray:
+        """(arithmetics, channels)."""
         n_tokens = ids.shape[1]
         if n_tokens not in self._graphs:
             self._graphs = {n_tokens: trace_onnx(self._path, bind={} if self._is_fixed else {"sequence": n_tokens})}
         graph = self._graphs[n_tokens]
-        began = time.process_time()
-        stored = run_graph(graph, {graph.inputs[0]: ids})[graph.outputs[0]]
-        self.seconds += time.process_time() - began
-        return _pooled(graph.by_name[graph.outputs[0]].dequantize(stored))
+        output = graph.by_name[graph.outputs[0]]
+        found = []
+        for index, (rounding, functions) in enumerate(self._arithmetics):
+            began = time.process_time()
+            stored = run_graph(graph, {graph.inputs[0]: ids}, rounding, MULTIPLIER_BITS, functions)[output.name]
+            self.seconds[index] += time.process_time() - began
+            found.append(_pooled(output.dequantize(stored)))
+        return np.stack(found)
 
 
 def _embeddings(embed: Embed, drawn: Sequence[np.ndarray], title: str) -> np.ndarray:

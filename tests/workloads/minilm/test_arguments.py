@@ -6,8 +6,11 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from designs.space import load_space
+from workloads.mapping.vector_numbers import vector_arithmetic
 from workloads.minilm import compare, export, package, quantize
 
 Main = Callable[[Sequence[str]], int]
@@ -39,6 +42,26 @@ def test_unknown_widths(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         quantize.main([str(tmp_path), "--widths", "all12"])
     told = capsys.readouterr().err
     assert stop.value.code == 2 and all(name in told for name in ("all8", "mixed", "all16"))
+
+
+@pytest.mark.parametrize("softmax", ["i_bert", "ita"])
+@pytest.mark.parametrize("functions", ["polynomial", "table"])
+def test_arithmetics_are_those_of_machines(functions: str, softmax: str) -> None:
+    space = load_space("minilm").pin({"vector_functions": functions, "vector_softmax": softmax, "vector_lanes": "8"})
+    machine = vector_arithmetic(space.design(space.first_point()))
+    parts = ["table"] * (functions == "table") + ["ita"] * (softmax == "ita")
+    rounding, wanted = compare.ARITHMETICS["_".join(parts) or "i_bert"]
+    assert rounding == "multiplier_shift" and machine.multiplier_bits == compare.MULTIPLIER_BITS
+    assert (wanted.softmax, wanted.gelu) == (machine.functions.softmax, machine.functions.gelu)
+    assert softmax != "ita" or wanted.ita_block == machine.functions.ita_block
+
+
+def test_the_table_has_means_and_least() -> None:
+    row = compare.Row("mixed", "ita", np.array([0.5, 1.0]), np.array([0.25, 0.75]), np.array([1.0, 1.0]), 0.125)
+    last = compare.table([row]).splitlines()[-1].split("  ")
+    assert [cell.strip() for cell in last if cell.strip()] == [
+        "mixed", "ita", "0.7500 (0.5000)", "0.5000 (0.2500)", "1.0000 (1.0000)", "0.12",
+    ]  # fmt: skip
 
 
 def test_the_package_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
