@@ -76,9 +76,9 @@ def test_cached_bytes(name: str, n_values: int) -> None:
     ("name", "imbalance"),
     [
         ("transformer_xl_moe:segment=512+512", 1.0),
-        ("planer:a8-m-s:segment=192+192:skew=0", 1.0),
+        ("planer:a8+m+s:segment=192+192:skew=0", 1.0),
         ("planer:m:segment=16+0:skew=9999", 4.0),  # all tokens choose the same two of 8
-        ("planer:a8-f", None),
+        ("planer:a8+f", None),
         ("gpt2_small", None),
         ("resnet50", None),
     ],

@@ -251,7 +251,7 @@ def cached_bytes(name: str, bits: int) -> int:
 def expert_imbalance(name: str) -> float | None:
     """Tokens of the fullest expert over the mean of all experts, of a name as above; None where it has no experts."""
     model_name, *parts = name.split(":")
-    if model_name == "planer" and parts and "m" in parts.pop(0).split("-"):
+    if model_name == "planer" and parts and "m" in parts.pop(0).split("+"):
         n_experts, phase = _PLANER_EXPERTS, (parts or ["segment=192+192"])[0]
     elif model_name in _MODELS and _MODELS[model_name][0].experts:
         n_experts, phase = _MODELS[model_name][0].experts, (parts or _MODELS[model_name][1])[0]

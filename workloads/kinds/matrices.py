@@ -53,7 +53,7 @@ class Matrices(Workload):
 def names() -> tuple[str, ...]:
     """Names besides paths: H rows, W columns, a share of zeros such as 0.77, and how they are spread."""
     kinds = (f"sparse:HxW:SPARSITY:{kind}" for kind in KINDS if kind not in ("iid", "full"))
-    return ("sparse:HxW:SPARSITY", "transformer_base_pruned:0.77:translate=27x27", *kinds)
+    return ("sparse:HxW:SPARSITY", "transformer_base_pruned:SPARSITY", *kinds)
 
 
 def load(name: str) -> Matrices | None:
@@ -117,7 +117,8 @@ def _random(name: str, height: int, width: int, sparsity: float, kind: str) -> S
 def _translation(name: str) -> Matrices:
     match = _TRANSLATION.fullmatch(name)
     if match is None:
-        raise InputError(f"workload {shown(name)}: wanted {names()[1]}: a share of zeros, source and target tokens")
+        wanted = "transformer_base_pruned:SPARSITY:translate=27x27, with a share of zeros and tokens in and out"
+        raise InputError(f"workload {shown(name)}: wanted {wanted}; mend it")
     n_source, n_target = int(match[2] or 27), int(match[3] or 27)
     if not (0 <= float(match[1]) <= 1 and 0 < n_source <= _MOST_TOKENS and 0 < n_target <= _MOST_TOKENS):
         raise InputError(
