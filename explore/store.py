@@ -60,7 +60,8 @@ class Store:
     def __init__(self, path: str | Path, *, must_exist: bool = False) -> None:
         self.path = Path(path)
         if must_exist and not self.path.is_file():
-            raise InputError(f"{path}: wanted a results store, got no such file; `lockstep sweep --store` makes one")
+            got = "something that is no file" if self.path.exists() else "no such file"
+            raise InputError(f"{path}: wanted a results store, got {got}; `lockstep sweep --store` makes one")
         self._refuse_foreign_file()
         with self._errors():
             self._db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)

@@ -12,10 +12,12 @@ import numpy as np
 
 UNREADABLE = (
     OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, EOFError, MemoryError,
-    RuntimeError, NotImplementedError, SyntaxError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+    RuntimeError, NotImplementedError, SyntaxError, ZeroDivisionError, struct.error, tokenize.TokenError,
+    zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 """What numpy, zipfile, scipy and json raise for damaged files: encrypted (RuntimeError), nested too deep
-(RecursionError, a RuntimeError), array headers that are no Python or lie (SyntaxError, TokenError, OverflowError)."""
+(RecursionError, a RuntimeError), array headers that are no Python or lie (SyntaxError, TokenError, OverflowError),
+blocks of no size (ZeroDivisionError)."""
 
 
 def arrays_of(archive: np.lib.npyio.NpzFile, names: Iterable[str]) -> dict[str, np.ndarray]:

@@ -103,6 +103,8 @@ def test_other_files_that_cannot_be_a_store(tmp_path: Path) -> None:
         Store(tmp_path)
     with pytest.raises(InputError, match="wanted a results store, got no such file"):
         Store(tmp_path / "none", must_exist=True)
+    with pytest.raises(InputError, match="wanted a results store, got something that is no file"):
+        Store(tmp_path, must_exist=True)
     with pytest.raises(InputError, match="unable to open database file"):
         Store(tmp_path / "no" / "such" / "folder")
     newer = sqlite_file(

@@ -11,7 +11,7 @@ step; `segment=T+M`, T tokens after a memory of M. `skew=S` makes expert e popul
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,6 +23,7 @@ from workloads.layer import Layer
 from workloads.vector_layer import Job
 
 MOST_TOKENS, MOST_SEQUENCES, MOST_STEPS = 16_384, 4096, 4096
+MOST_NAIVE_STEPS = 512  # no two of them have a shape in common: their jobs are not merged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,7 @@ _MODELS: dict[str, tuple[Model, tuple[str, ...]]] = {
     "transformer_xl_moe": (TRANSFORMER_XL_MOE, ("segment=512+512",)),
 }
 _PHASE = re.compile(r"([a-z_]+)=([0-9]{1,6})(?:([+x])([0-9]{1,6}))?")
+_OPTION_RANGES = {"batch": (1, MOST_SEQUENCES), "beam": (1, MOST_SEQUENCES), "skew": (0, 9999)}
 _SEPARATORS = {"generate": "+", "segment": "+", "translate": "x", "translate_naive": "x"}
 
 
@@ -82,20 +84,24 @@ def build(name: str) -> tuple[Job, ...] | None:
     model_name, *parts = name.split(":")
     if model_name == "bert_base_layer" and not parts:
         return bert_base_layer()
-    if model_name == "planer" and parts:
-        return _planer(name, parts)
+    if model_name == "planer":
+        return _planer(name, parts or [""])
     if model_name not in _MODELS:
         return None
     model, phases = _MODELS[model_name]
     parts = parts or [phases[0]]
     phase, sizes = _phase(name, parts[0], [p.partition("=")[0] for p in phases])
     run, known = _PHASES[phase]
-    return run(model, *sizes, **_options(name, parts[1:], known))
+    options = _options(name, parts[1:], known)
+    try:
+        return run(model, *sizes, **options)
+    except InputError as error:
+        raise InputError(f"workload {name}: {error}") from error
 
 
 def n_sequences(name: str) -> int:
     """Sequences that a name which `build` knows works on at a time: its batch."""
-    return next((_n_sequences(part[6:]) for part in name.split(":") if part.startswith("batch=")), 1)
+    return next((int(part[6:]) for part in name.split(":") if part.startswith("batch=")), 1)
 
 
 def bert_base_layer(n_tokens: int = 128) -> tuple[Layer, ...]:
@@ -164,7 +170,7 @@ def decode(model: Model, n_keys: int, *, batch: int = 1, beam: int = 1, n_source
 def generate(model: Model, n_prompt: int, n_new: int, *, batch: int = 1, beam: int = 1) -> tuple[Job, ...]:
     """A prefill of `n_prompt` tokens, which gives the first of `n_new`, and a decode step for each of the others."""
     if n_new > MOST_STEPS:
-        raise InputError(f"generate: wanted at most {MOST_STEPS} new tokens, got {n_new}")
+        raise InputError(f"generate: wanted at most {MOST_STEPS} new tokens, got {n_new}; generate fewer")
     found = score(model, n_prompt, batch=batch, last_only=True, phase="prefill")
     for step in range(1, n_new):
         found += decode(model, n_prompt + step, batch=batch, beam=beam)
@@ -180,8 +186,10 @@ def translate(
     """
     if not model.n_decoder_layers:
         raise InputError("translate: wanted an encoder and a decoder, got a model with one stack")
-    if n_target > MOST_STEPS:
-        raise InputError(f"translate: wanted at most {MOST_STEPS} target tokens, got {n_target}")
+    most = MOST_NAIVE_STEPS if naive else MOST_STEPS
+    if n_target > most:
+        raise InputError(f"{'translate_naive' if naive else 'translate'}: wanted at most {most} target tokens, "
+                         f"got {n_target}; generate fewer")  # fmt: skip
     found = encode(model, n_source, batch=batch)
     if naive:
         for step in range(1, n_target + 1):
@@ -376,16 +384,22 @@ def _phase(name: str, part: str, known: list[str]) -> tuple[str, tuple[int, ...]
     """Phase and its sizes; InputError where the model has no such phase or a size is out of range."""
     match = _PHASE.fullmatch(part)
     if match is None or match[1] not in known:
-        hint = nearest(part.partition("=")[0], known)
-        raise InputError(f"workload {name}: wanted {_examples(known)}, got {shown(part)}{hint}")
+        raise InputError(f"workload {name}: wanted {_examples(known)}, got {shown(part)}{_misspelt(part, known)}")
     phase, first, separator, second = match.groups()
     if separator != _SEPARATORS.get(phase):
         raise InputError(f"workload {name}: wanted {_examples([phase])}, got {shown(part)}")
     sizes = (int(first),) if second is None else (int(first), int(second))
     smallest = (1, 0) if phase == "segment" else (1, 1)  # a memory may be empty
     if not all(low <= size <= MOST_TOKENS for low, size in zip(smallest, sizes, strict=False)):
-        raise InputError(f"workload {name}: {phase}: wanted 1 to {MOST_TOKENS} tokens, got {part.partition('=')[2]}")
+        wanted = f"1 to {MOST_TOKENS} tokens" + (" after 0 or more" if phase == "segment" else "")
+        raise InputError(f"workload {name}: {phase}: wanted {wanted}, got {part.partition('=')[2]}")
     return phase, sizes
+
+
+def _misspelt(part: str, known: Sequence[str]) -> str:
+    """A hint where the name before `=` is not known; none where it is what follows that is wrong."""
+    key = part.partition("=")[0]
+    return "" if key in known else nearest(key, known)
 
 
 def _examples(phases: list[str]) -> str:
@@ -393,19 +407,20 @@ def _examples(phases: list[str]) -> str:
 
 
 def _options(name: str, parts: list[str], known: tuple[str, ...]) -> dict[str, int]:
-    """`batch=4` and the like; InputError for one that the phase does not have."""
-    found = {"batch": 1}
+    """`batch=4` and the like, each at most once; InputError for one that the phase does not have."""
+    found, given = {"batch": 1}, set[str]()
     for part in parts:
         key, _, text = part.partition("=")
-        if key not in known or not re.fullmatch(r"[0-9]{1,4}", text) or (key != "skew" and int(text) < 1):
-            wanted = " or ".join(f"{option}=1 to {MOST_SEQUENCES}" for option in known)
-            raise InputError(f"workload {name}: wanted {wanted}, got {shown(part)}{nearest(key, known)}")
-        found[key] = _n_sequences(text)
+        lowest, highest = _OPTION_RANGES.get(key, (0, -1))
+        is_legal = re.fullmatch(r"[0-9]{1,4}", text) and lowest <= int(text) <= highest
+        if key not in known or not is_legal:
+            wanted = " or ".join("{}={} to {}".format(option, *_OPTION_RANGES[option]) for option in known)
+            raise InputError(f"workload {name}: wanted {wanted}, got {shown(part)}{_misspelt(part, known)}")
+        if key in given:
+            raise InputError(f"workload {name}: wanted {key} once, got it twice; leave one out")
+        given.add(key)
+        found[key] = int(text)
     return found
-
-
-def _n_sequences(text: str) -> int:
-    return min(int(text), MOST_SEQUENCES)
 
 
 _PHASES: dict[str, tuple[Callable[..., tuple[Job, ...]], tuple[str, ...]]] = {

@@ -22,8 +22,11 @@ def trace(
     if samples is not None:
         raise InputError(f"--samples {samples}: wanted samples beside a circuit only, got {file}; leave them out")
     graph = trace_onnx(file, bind)
+    try:
+        jobs = lower(graph)  # before the file is written: no command would take a graph without layers
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
     save_graph(graph, output)
-    jobs = lower(graph)
     layers = [job for job in jobs if isinstance(job, Layer)]
     return {
         "n_ops": len(graph.ops),

@@ -65,9 +65,10 @@ def load(name: str) -> Matrices | None:
     """
     if match := _RANDOM.fullmatch(name):
         return matrices_of((_random(name, int(match[1]), int(match[2]), float(match[3]), match[4] or "iid"),), name)
-    if name.startswith("transformer_base_pruned:"):
+    head = name.partition(":")[0]
+    if head == "transformer_base_pruned":
         return _translation(name)
-    if name.startswith("sparse:"):
+    if head == "sparse":
         raise InputError(f"workload {shown(name)}: wanted {names()[0]}, such as sparse:512x512:0.77, maybe with "
                          f":KIND ({', '.join(KINDS)}); mend it")  # fmt: skip
     path = Path(name)
@@ -77,7 +78,9 @@ def load(name: str) -> Matrices | None:
         return matrices_of(found, path.stem)
     if "/" in name and path.is_dir():
         layers = [layer for file in sorted(path.iterdir()) for layer in _of_file(file)]
-        return matrices_of(layers, path.name) if layers else None
+        if not layers:
+            raise InputError(f"{name}: wanted a folder of matrices ({', '.join(FILES)}), got none; name another")
+        return matrices_of(layers, path.name)
     return None
 
 

@@ -40,8 +40,9 @@ def pruned_weights(height: int, width: int, sparsity: float, kind: str = "iid", 
     elif kind == "empty":
         weights[rng.random(height) < 0.25] = 0
         weights[:, rng.random(width) < 0.25] = 0
-    magnitudes = np.abs(weights)
-    return np.where(magnitudes > np.quantile(magnitudes, sparsity), weights, 0)
+    threshold = np.quantile(np.abs(weights), sparsity, overwrite_input=True)
+    weights[np.abs(weights) <= threshold] = 0
+    return weights
 
 
 def quantized(weights: np.ndarray, value_bits: int) -> NonZeros:
@@ -53,8 +54,11 @@ def quantized(weights: np.ndarray, value_bits: int) -> NonZeros:
     most = (1 << (value_bits - 1)) - 1
     if most == 0 or largest == 0:
         return nonzeros(-(weights != 0).astype(np.int64), value_bits)
-    magnitudes = np.maximum(np.rint(np.abs(weights) / largest * most), weights != 0)
-    return nonzeros(np.where(weights < 0, -magnitudes, magnitudes), value_bits)
+    places = np.flatnonzero(weights)
+    kept = weights.ravel()[places]
+    magnitudes = np.maximum(np.rint(np.abs(kept) / largest * most), 1).astype(np.int64)
+    values = np.where(kept < 0, -magnitudes, magnitudes)
+    return NonZeros(shape=weights.shape, places=places, values=values, value_bits=value_bits)
 
 
 def numbers_for(
@@ -75,9 +79,9 @@ def numbers_for(
     low, high = stored_range(act_bits, out_signed)
     scale = min((high - low) / (4 * spread), 1.0) if spread else 1.0
     multiplier, shift = fixed_multiplier(np.array([scale]), multiplier_bits)
-    bias = np.rint(rng.standard_normal(matrix.shape[0]) * (spread + 1)).astype(np.int64)
+    bias = np.rint(rng.standard_normal(matrix.shape[0]) * (spread + 1))
     return SparseNumbers(
-        bias=np.clip(bias, *stored_range(32, True)),
+        bias=np.clip(bias, *stored_range(32, True)).astype(np.int64),
         multiplier=int(multiplier[0]),
         shift=int(shift[0]),
         in_zero=in_zero,

@@ -14,6 +14,7 @@ from designs.errors import InputError
 from workloads.archives import UNREADABLE, arrays_of, one_line
 
 _MATRIX_MARKET = (".mtx", ".mtx.gz", ".mtx.bz2")
+_MOST_DENSE = 1 << 28  # elements of a dense .mtx: 2 GiB
 WANTED = "a matrix: .npz of scipy.sparse.save_npz, .npy or .npz with one array, or Matrix Market .mtx"
 
 
@@ -38,9 +39,12 @@ def read_matrix(path: str | Path) -> Any:
 
 
 def _market(path: Path) -> Any:
-    rows, columns, _, layout, _, _ = scipy.io.mminfo(path)
-    if layout == "array" and math.prod((rows, columns)) > 1 << 40:  # before it takes all memory
-        raise InputError(f"{path}: wanted at most 2^40 elements of a dense matrix, got {rows} x {columns}; cut it")
+    rows, columns, n_entries, layout, _, _ = scipy.io.mminfo(path)
+    # Before scipy takes memory for them: an array's count is its size.
+    if layout == "array" and math.prod((rows, columns)) > _MOST_DENSE:
+        raise InputError(f"{path}: wanted at most 2^28 elements of a dense matrix, got {rows} x {columns}; cut it")
+    if path.suffix == ".mtx" and layout == "coordinate" and n_entries > path.stat().st_size:
+        raise InputError(f"{path}: wanted {n_entries} entries, as its header says, got fewer bytes; write it again")
     return scipy.io.mmread(path, spmatrix=False)
 
 
@@ -72,6 +76,17 @@ def _checked(path: Path, matrix: Any) -> Any:
     """The matrix, once its indices and pointers are inside it: scipy's own conversions trust them."""
     if matrix.format in ("csr", "csc", "bsr"):
         matrix.check_format(full_check=True)
-    elif matrix.format not in ("coo", "dia"):  # scipy checks these two when it makes them
+    elif matrix.format == "dia":
+        return _of_diagonals(matrix)
+    elif matrix.format != "coo":  # scipy checks coo when it makes it
         raise InputError(f"{path}: wanted csr, csc, bsr, coo or dia, got {matrix.format}; save it as csr")
     return matrix
+
+
+def _of_diagonals(matrix: Any) -> Any:
+    """The same as coordinates: scipy's way to them takes a number a row, of however large a shape."""
+    n_rows, n_columns = matrix.shape
+    columns = np.broadcast_to(np.arange(matrix.data.shape[1]), matrix.data.shape)
+    rows = columns - np.asarray(matrix.offsets, np.int64)[:, None]
+    inside = (rows >= 0) & (rows < n_rows) & (columns < n_columns)
+    return scipy.sparse.coo_array((matrix.data[inside], (rows[inside], columns[inside])), shape=matrix.shape)

@@ -148,6 +148,13 @@ def test_experts_by_hand() -> None:
         ("gpt2_small:decode=4:bach=2", "wanted batch=1 to 4096 or beam=1 to 4096, got 'bach=2'"),
         ("planer:a3+f", "wanted blocks a1, a2, a4, a8, f, m or s with + between, got 'a3'"),
         ("planer:s+s", "wanted a block that is not skipped, got 's+s'"),
+        ("planer", "wanted blocks a1, a2, a4, a8, f, m or s with + between, got ''"),
+        ("planer:m:segment=0+4", "segment: wanted 1 to 16384 tokens after 0 or more, got 0+4"),
+        ("gpt2_small:decode=4:batch=4097", "wanted batch=1 to 4096 or beam=1 to 4096, got 'batch=4097'"),
+        ("gpt2_small:decode=4:batch=2:batch=3", "wanted batch once, got it twice; leave one out"),
+        ("transformer_xl:segment=4+4:skew=x", "wanted batch=1 to 4096 or skew=0 to 9999, got 'skew=x'"),
+        ("gpt2_small:generate=4+5000", "5000: generate: wanted at most 4096 new tokens, got 5000; generate fewer"),
+        ("transformer_base:translate_naive=4x513", "translate_naive: wanted at most 512 target tokens, got 513"),
     ],
 )
 def test_bad_names(name: str, message: str) -> None:

@@ -13,6 +13,7 @@ from onnx import TensorProto
 from designs.errors import InputError
 from tests.workloads.importers.models import Model
 from workloads.importers.onnx import trace_onnx
+from workloads.importers.trace_network import trace
 from workloads.ir import Graph
 from workloads.lower import lower
 from workloads.reference import run_graph
@@ -460,3 +461,13 @@ def refused(content: bytes) -> int:
             assert str(error).startswith(file.name) and "\n" not in str(error), str(error)
             return 1
     return 0
+
+
+def test_a_graph_that_has_no_layers_is_refused_before_a_file_is_written(tmp_path: Path) -> None:
+    m = Model()
+    x = m.quantize(m.input("x", [1, 3, 4, 8]), "xq", 0.1)
+    weights = m.weights("w", np.ones((1, 3, 8, 4), np.int8), 0.1, 0)
+    path = m.save(tmp_path / "m.onnx", m.quantize(m.node("MatMul", [x, weights], "y"), "yq", 0.1))
+    with pytest.raises(InputError, match="m.onnx: op .*matmul.*: wanted constant weights") as refused:
+        trace(path, tmp_path / "m.npz")
+    assert "\n" not in str(refused.value) and not (tmp_path / "m.npz").exists()

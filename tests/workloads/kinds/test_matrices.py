@@ -115,6 +115,8 @@ def test_a_folder_is_told_by_a_slash(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("sparse:8x0:0.5", "wanted 1 to 2.26 elements, got 0"),
         ("sparse:99999x99999:0.5", "wanted 1 to 2.26 elements"),
         ("sparse:8:0.5", "wanted sparse:HxW:SPARSITY, such as sparse:512x512:0.77"),
+        ("sparse", "wanted sparse:HxW:SPARSITY, such as sparse:512x512:0.77"),
+        ("transformer_base_pruned", "wanted transformer_base_pruned:SPARSITY:translate=27x27"),
         ("none/w.mtx", "none/w.mtx: wanted a matrix.*No such file"),
     ],
 )
@@ -125,6 +127,7 @@ def test_bad_names_are_one_line(name: str, wanted: str) -> None:
 
 
 def test_bad_files_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
     np.save(tmp_path / "halves.npy", DENSE / 2)
     np.save(tmp_path / "cube.npy", np.ones((2, 2, 2), int))
     np.savez(tmp_path / "lists.npz", a=np.ones(3, int), b=DENSE)
@@ -134,10 +137,18 @@ def test_bad_files_are_one_line(tmp_path: Path) -> None:
         "cube.npy": "wanted a matrix of at least 1 x 1",
         "lists.npz": "wanted .*one or several matrices of whole numbers.* got a file of 'a, b'",
         "huge.npz": "wanted at most 2.24 rows and columns",
+        "nothing": "wanted a folder of matrices .*got none; name another",
     }.items():
         with pytest.raises(InputError, match=f"{name}: .*{wanted}") as refused:
             load_workload(str(tmp_path / name))
         assert "\n" not in str(refused.value)
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_widest_numbers_are_loaded_without_a_warning(tmp_path: Path) -> None:
+    np.save(tmp_path / "wide.npy", np.array([[2**62, -(2**63)]]))
+    (layer,) = loaded(tmp_path / "wide.npy").layers
+    assert layer.matrix.value_bits == 64 and abs(layer.numbers.bias).max() < 2**31
 
 
 def test_other_families_refuse_it_in_one_line() -> None:

@@ -34,6 +34,16 @@ def test_scipy_npz(layout: str, dtype: type, tmp_path: Path) -> None:
         assert np.array_equal(dense_of(tmp_path / "m.npz"), MATRIX)
 
 
+def test_diagonals_of_a_large_shape_take_no_number_a_row(tmp_path: Path) -> None:
+    diagonals = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]])
+    np.savez(tmp_path / "m.npz", format=b"dia", shape=[1 << 40, 1 << 20], data=diagonals, offsets=[0, 1, -3])
+    found = nonzeros(read_matrix(tmp_path / "m.npz"))
+    rows, columns = found.coordinates
+    assert list(zip(rows.tolist(), columns.tolist(), found.values.tolist(), strict=True)) == [
+        (0, 0, 1), (0, 1, 5), (1, 1, 2), (1, 2, 6), (2, 2, 3), (3, 0, 7), (4, 1, 8), (5, 2, 9),
+    ]  # fmt: skip
+
+
 def test_dense_arrays(tmp_path: Path) -> None:
     np.save(tmp_path / "m.npy", MATRIX.astype(float))
     np.savez(tmp_path / "m.npz", weights=MATRIX)
@@ -110,6 +120,10 @@ def bad_pointers(path: Path) -> None:
     np.savez(path, format=b"csr", shape=[2, 2], data=[1, 2], indices=[0, 1], indptr=[0, 9, 2])
 
 
+def blocks_of_no_rows(path: Path) -> None:
+    np.savez(path, format=b"bsr", shape=[2, 2], data=np.ones((1, 0, 2), int), indices=[0], indptr=[0, 1])
+
+
 def pickled(path: Path) -> None:
     np.save(path.with_suffix(".npy"), np.array([[{}]], object), allow_pickle=True)
     path.with_suffix(".npy").rename(path)
@@ -126,11 +140,14 @@ def pickled(path: Path) -> None:
         ("two.npz", lambda path: np.savez(path, a=MATRIX, b=MATRIX), "got the arrays a, b; save one with numpy.save"),
         ("indices.npz", bad_indices, "got: indices must be < 2"),
         ("pointers.npz", bad_pointers, "write it again"),
+        ("blocks.npz", blocks_of_no_rows, "write it again"),
         ("format.npz", lambda path: np.savez(path, format=b"lil", data=[1]), "write it again"),
         ("short.npz", lambda path: np.savez(path, format=b"csr", data=[1]), "write it again"),
         ("bad.mtx", lambda path: path.write_text("hello"), "write it again"),
         ("cut.mtx", lambda path: path.write_text("%%MatrixMarket matrix coordinate integer general\n2 2 2\n1 1 3\n"), "write it again"),
         ("out.mtx", lambda path: path.write_text("%%MatrixMarket matrix coordinate integer general\n2 2 1\n7 1 3\n"), "write it again"),
+        ("entries.mtx", lambda path: path.write_text("%%MatrixMarket matrix coordinate integer general\n9 9 2000000000\n1 1 3\n"), "got fewer bytes; write it again"),
+        ("large.mtx", lambda path: path.write_text("%%MatrixMarket matrix array integer general\n20000 20000\n1\n"), "got 20000 x 20000; cut it"),
         ("vast.mtx", lambda path: path.write_text("%%MatrixMarket matrix array integer general\n9000000 9000000\n1\n"), "got 9000000 x 9000000"),
     ],
 )  # fmt: skip
