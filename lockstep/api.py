@@ -248,15 +248,10 @@ def _workload_for_rtl(space: Space, workload: WorkloadLike) -> Workload | None:
 
     A family whose `build` has no default for the workload cannot do without.
     """
-    from explore.evaluate import simulator
-    from workloads.load import expect_kind
-
     needed = inspect.signature(_circuits(space.family).build).parameters["workload"].default is inspect.Parameter.empty
     if workload is None and space.workload is None and not needed:
         return None
-    loaded = workload_of(space, workload)
-    expect_kind(loaded, simulator(space.family).RUNS, space.family)
-    return loaded
+    return workload_of(space, workload)
 
 
 def _of_family(family: str, name: str) -> ModuleType | None:
@@ -344,16 +339,12 @@ def train(
     The file is a workload for every command. `progress` is told (what is done, steps done, steps in all). Raises
     InputError where the family's machines are not trained.
     """
-    from explore.evaluate import simulator
-    from workloads.load import expect_kind
-
     spare_inputs(output, workload if isinstance(workload, str | Path) else None)
     chosen = pinned(space, parameters)
     training = _of_family(chosen.family, "training")
     if training is None:
         raise InputError(f"train: wanted a family whose machines are trained, got {chosen.family}")
     loaded = workload_of(chosen, workload)
-    expect_kind(loaded, simulator(chosen.family).RUNS, chosen.family)
     point = chosen.first_point()
     facts = training.train(chosen.design(point), loaded, Path(output), progress)
     return {"output": str(output), "workload": loaded.name, "point": point, **facts}
@@ -491,15 +482,16 @@ def pinned(space: SpaceLike, parameters: Mapping[str, str | Value]) -> Space:
 
 
 def workload_of(space: Space, workload: WorkloadLike) -> Workload:
-    """The workload of a name or path; the space's own where None."""
-    from workloads.load import Workload, load_workload
+    """The workload of a name or path; the space's own where None. InputError where the family runs another kind."""
+    from explore.evaluate import simulator
+    from workloads.load import Workload, expect_kind, load_workload
 
-    if isinstance(workload, Workload):
-        return workload
     name = workload if workload is not None else space.workload
     if name is None:
         raise InputError(f"{space.name}: wanted a workload, got none; give --workload, or 'workload:' in the file")
-    return load_workload(str(name))
+    loaded = name if isinstance(name, Workload) else load_workload(str(name))
+    expect_kind(loaded, simulator(space.family).RUNS, space.family)
+    return loaded
 
 
 def write_page(

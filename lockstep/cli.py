@@ -148,9 +148,10 @@ def rtl(
     from lockstep import api
 
     chosen = _space(space, set_)
+    loaded = None if workload is None else api.workload_of(chosen, workload)  # a wrong one leaves no folder behind
     _make_folder(output)
     print("rtl: building the machine and its Verilog; arrays of thousands of PEs take minutes", file=sys.stderr)
-    written = [str(path) for path in api.rtl(chosen, output, workload=workload)]
+    written = [str(path) for path in api.rtl(chosen, output, workload=loaded)]
     _note_open_axes(chosen)
     _print({"files": written, "point": chosen.first_point()}, json_, lambda: "\n".join(written))
 

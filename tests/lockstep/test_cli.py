@@ -204,6 +204,17 @@ def test_bad_input_is_one_line_on_stderr_and_exit_code_2(
     assert message in error and error.startswith("lockstep: ") and error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "arguments", [("sweep", "sparse", "--store", "new/s.sqlite"), ("rtl", "sparse", "-o", "new")]
+)
+def test_a_workload_of_another_kind_leaves_nothing_behind(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, out, error = run(capsys, *arguments, "-w", "gpt2_small:prefill=4")
+    assert (code, out, error.count("\n")) == (2, "", 1)
+    assert "wanted a sparse matrix for the family sparse" in error and not (tmp_path / "new").exists()
+
+
 @pytest.mark.rtl
 def test_rtl_is_the_same_byte_for_byte(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     answer = document(capsys, "rtl", TOY, "--set", "lanes=8", "-o", "a")
