@@ -14,3 +14,10 @@ class DesignError(InputError):
         super().__init__(f"{field}: {message}")
         self.field = field
         self.message = message
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether an error is Ctrl-C: Python says SystemError where the signal came as a compiled function returned."""
+    return isinstance(error, KeyboardInterrupt) or (
+        isinstance(error, SystemError) and isinstance(error.__cause__ or error.__context__, KeyboardInterrupt)
+    )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from typing import TYPE_CHECKING
 
-from designs.errors import InputError
+from designs.errors import InputError, is_interrupt
 from designs.space import Point, Space
 from designs.technology import Scaling
 from explore.evaluate import Row, evaluate, model_version
@@ -144,7 +144,9 @@ def _compute(
             found.update((key, _slim(row)) for key, row in items)
             n_done += len(items)
             shown.advance(len(items))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemError) as error:
+        if not is_interrupt(error):
+            raise
         kept = (
             f"{n_done} rows of it are kept in {store.path}; run it again to go on"
             if store is not None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from designs.errors import InputError
+from designs.errors import InputError, is_interrupt
 from lockstep.workload_help import NAMES, WorkloadCommand
 
 if TYPE_CHECKING:
@@ -345,6 +345,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if _is_interrupted_sweep(error):
             return _complain(str(error), 130)
+        if is_interrupt(error):
+            return _complain("interrupted", 130)
         usage = _usage_message(error)
         if usage is None:
             raise

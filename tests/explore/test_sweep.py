@@ -235,3 +235,20 @@ def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(large: Space, tmp
     assert "sweep interrupted after" in error and "run it again to go on" in error and len(error.splitlines()) == 1
     with Store(tmp_path / "s.sqlite") as store:
         assert 0 < len(store) < 252
+
+
+def test_an_interrupt_in_a_compiled_kernel_keeps_what_is_done(
+    space: Space, workload: Workload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = iter((evaluate,))  # the second batch is interrupted
+
+    def interrupted(*arguments: Any, **named: Any) -> Any:
+        for call in calls:
+            return call(*arguments, **named)
+        raise SystemError("CPUDispatcher returned a result with an exception set") from KeyboardInterrupt()
+
+    monkeypatch.setattr(module, "evaluate", interrupted)
+    with Store(tmp_path / "s.sqlite") as store:
+        with pytest.raises(module.SweepInterrupted, match="interrupted after 4 of .* 4 rows of it are kept"):
+            sweep(space, workload, store, 1)
+        assert len(store) == 4

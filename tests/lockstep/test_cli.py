@@ -459,8 +459,12 @@ def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatc
     def interrupted(*arguments: object, **named: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(api, "simulate", interrupted)
-    assert run(capsys, "simulate", TOY, "--json") == (130, "", "lockstep: interrupted\n")
+    def interrupted_in_a_kernel(*arguments: object, **named: object) -> None:
+        raise SystemError("CPUDispatcher returned a result with an exception set") from KeyboardInterrupt()
+
+    for simulate in (interrupted, interrupted_in_a_kernel):
+        monkeypatch.setattr(api, "simulate", simulate)
+        assert run(capsys, "simulate", TOY, "--json") == (130, "", "lockstep: interrupted\n")
 
 
 def test_what_is_read_is_not_written_over(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
