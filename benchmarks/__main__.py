@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from benchmarks import bench_lut, bench_rinc, bench_simulator
+from benchmarks import bench_lut, bench_rinc, bench_simulator, bench_sparse, bench_transformer
 
 if __name__ == "__main__":
     bench_simulator.main()
+    bench_transformer.main()
+    bench_sparse.main()
     bench_rinc.main()
     bench_lut.main()

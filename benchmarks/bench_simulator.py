@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import time
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 from designs.families.tensor import Design
@@ -128,13 +129,13 @@ def install_peer() -> Path | None:
     return None
 
 
-def run_peer(python: Path, dataflow: str) -> tuple[list[int], float]:
-    """(compute cycles of each peer layer, CPU seconds) of SCALE-Sim, stall-free."""
+def run_peer(python: Path, dataflow: str, layers: Sequence[Layer] = PEER_LAYERS) -> tuple[list[int], float]:
+    """(compute cycles of each layer, a matrix product; CPU seconds) of SCALE-Sim, stall-free."""
     folder = OUT / f"scalesim_{dataflow}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "s.cfg").write_text(_CONFIG.format(side=PEER_SIDE, dataflow=dataflow))
     topology, layout = "Layer, M, N, K,\n", "Layer,\n"
-    for layer in PEER_LAYERS:
+    for layer in layers:
         topology += f"{layer.name}, {layer.out_h * layer.out_w}, {layer.out_channels}, {layer.in_channels},\n"
         layout += f"{layer.name}, {'1, ' * 15}\n"
     (folder / "topology.csv").write_text(topology)
