@@ -144,7 +144,3 @@ def test_an_addition_leaves_what_a_state_carries() -> None:
     assert [layer.output for layer in lower(graph)] == ["after", "y"]
     assert [layer.output for layer in lower(replace(graph, states=()))] == ["y"]
 
-
-def test_an_array_without_a_vector_unit_refuses_them() -> None:
-    with pytest.raises(InputError, match="wanted an op that the tensor machine runs"):
-        lower(attention_block(np.random.default_rng(0)))

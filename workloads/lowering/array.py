@@ -89,7 +89,7 @@ def fuse_add(draft: Draft, op: Op) -> bool:
         return False
     index = max(indices)
     job = draft.jobs[index]
-    read_once = len(draft.graph.consumers(job.output)) == 1 and job.output not in draft.graph.outputs
+    read_once = len(draft.graph.consumers(job.output)) == 1 and job.output not in draft.graph.kept
     if not isinstance(job, Layer) or not read_once or job.kind != "conv" or job.residual or job.out_place is not None:
         return False
     if draft.has_vector_ops and not _stored_alike(draft, op, job.output):

@@ -59,7 +59,7 @@ def append(draft: Draft, op: Op) -> None:
     if len(op.inputs) == 3:
         raise refusal(op, "a fixed position (trace each step on its own)", f"the tensor {op.inputs[2]}")
     name, axis, position = op.inputs[0], op.attrs["axis"], op.attrs["position"]
-    if len(draft.graph.consumers(name)) > 1 or name in draft.graph.outputs:
+    if len(draft.graph.consumers(name)) > 1 or name in draft.graph.kept:
         raise refusal(op, "a cache that nothing else reads (it is overwritten)", f"{name}, read elsewhere too")
     new = cache.sliced(axis, position, position + rows.sizes[axis])
     if new is None or new.axes[1:] != rows.axes[1:] or cache.axes[axis] != along("token", cache.sizes[axis]):
@@ -196,7 +196,7 @@ def _write_there(draft: Draft, op: Op, rows: View, new: View) -> bool:
     writers = draft.writers(rows.stored)
     names = [name for name, view in draft.views.items() if view.stored == rows.stored]
     readers = {reader.output for name in names for reader in draft.graph.consumers(name)} - {op.output}
-    if len(writers) != 1 or not readers <= set(names) or any(name in draft.graph.outputs for name in names):
+    if len(writers) != 1 or not readers <= set(names) or any(name in draft.graph.kept for name in names):
         return False
     job, box = draft.jobs[writers[0]], new.box()
     if box is None or new.axes != rows.axes or box.n_images > 1:

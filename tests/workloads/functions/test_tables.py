@@ -38,7 +38,7 @@ def test_gelu_is_near_gelu_and_large_values_pass(scale: float) -> None:
     assert np.abs(v).max() < 1 << 36
     error = np.abs(v * gelu_table_scale(scale) - x * (1 + erf(x / math.sqrt(2))) / 2)
     assert error.max() < 4 / 255 / 2 * 0.5 + 2.0**-12  # half a step at the steepest point, and the entry's rounding
-    far = np.abs(x) > 4.1
+    far = np.abs(x) > 4.2  # there |x| * Phi(-|x|) is below half a unit, 2**-14, at the finest scale
     np.testing.assert_array_equal(v[far], np.maximum(q[far], 0) << numbers.left_shift)
 
 
