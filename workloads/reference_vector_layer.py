@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 
 from designs.errors import InputError
-from workloads.functions.ibert import (
-    GeluNumbers,
-    LayerNormNumbers,
-    SoftmaxNumbers,
-    gelu_ibert,
-    gelu_numbers,
-    gelu_scale,
-    layer_norm_ibert,
-    layer_norm_numbers,
-    layer_norm_scale,
-    softmax_ibert,
-    softmax_numbers,
-)
-from workloads.functions.ita import ItaNumbers, ita_numbers, softmax_ita
 from workloads.functions.output import OutputNumbers, output_numbers, requantize_wide
-from workloads.functions.range_norm import RangeNormNumbers, range_norm, range_norm_numbers, range_norm_scale
-from workloads.functions.tables import (
-    TableNumbers,
-    exp_table_numbers,
-    gelu_table,
-    gelu_table_numbers,
-    gelu_table_scale,
-    softmax_table,
+from workloads.functions.registers import (
+    SoftmaxRegisters,
+    WideRegisters,
+    gelu_registers,
+    norm_registers,
+    run_softmax,
+    run_wide,
+    softmax_registers,
 )
 from workloads.requantize import fixed_multiplier, fixed_multiplier_pair, requantize
 from workloads.vector_layer import VectorArithmetic, VectorLayer, VectorNumbers
 
-FunctionNumbers: TypeAlias = (
-    SoftmaxNumbers | ItaNumbers | TableNumbers | GeluNumbers | LayerNormNumbers | RangeNormNumbers | None
-)
+FunctionNumbers: TypeAlias = SoftmaxRegisters | WideRegisters | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,21 +58,13 @@ def _bind(layer: VectorLayer, n: VectorNumbers, arithmetic: VectorArithmetic) ->
         return BoundVector(pair=fixed_multiplier_pair((_ratio(n.x_scale, n), _ratio(n.z_scale, n)), bits))
     if layer.kind == "softmax":
         _check_fraction(layer, n)
-        if choice.softmax == "ita":
-            return BoundVector(function=ita_numbers(n.x_scale))
-        table = choice.softmax == "table"
-        return BoundVector(function=exp_table_numbers(n.x_scale) if table else softmax_numbers(n.x_scale))
+        return BoundVector(function=softmax_registers(n.x_scale, choice))
     if layer.kind == "gelu":
-        table = choice.gelu == "table"
-        scale = gelu_table_scale(n.x_scale) if table else gelu_scale(n.x_scale)
-        function: FunctionNumbers = gelu_table_numbers(n.x_scale) if table else gelu_numbers(n.x_scale)
-        return BoundVector(function=function, output=_output(n, scale, bits))
-    if layer.kind == "layer_norm":
-        function = layer_norm_numbers(layer.channels, layer.in_bits)
-        return BoundVector(function=function, output=_output(n, layer_norm_scale(layer.channels), bits))
-    if layer.kind == "range_norm":
-        function = range_norm_numbers(layer.channels, layer.in_bits)
-        return BoundVector(function=function, output=_output(n, range_norm_scale(layer.channels), bits))
+        gelu, scale = gelu_registers(n.x_scale, choice)
+        return BoundVector(function=gelu, output=_output(n, scale, bits))
+    if layer.kind in ("layer_norm", "range_norm"):
+        norm, scale = norm_registers(layer.kind, layer.channels, layer.in_bits)
+        return BoundVector(function=norm, output=_output(n, scale, bits))
     return BoundVector()
 
 
@@ -118,9 +94,12 @@ def run_vector_layer(
         total = v * bound.pair[0] + w * bound.pair[1]
         return _image(layer, requantize(total, 1, bound.pair[2], n.out_zero, n.out_low, n.out_high))
     if layer.kind == "softmax":
-        return _image(layer, _softmax(layer, v, bound.function, arithmetic))
+        valid = np.broadcast_to(valid_columns(layer), v.shape[:-1])
+        registers = cast(SoftmaxRegisters, bound.function)
+        return _image(layer, run_softmax(v, registers, valid, layer.out_bits, arithmetic.functions))
     assert bound.output is not None
-    return _image(layer, requantize_wide(_function(v, bound.function), bound.output))
+    wide = v if bound.function is None else run_wide(v, cast(WideRegisters, bound.function))
+    return _image(layer, requantize_wide(wide, bound.output))
 
 
 def valid_columns(layer: VectorLayer) -> np.ndarray:
@@ -129,28 +108,6 @@ def valid_columns(layer: VectorLayer) -> np.ndarray:
     if not layer.causal:
         return np.full(len(tokens), layer.channels, dtype=np.int64)
     return np.clip(tokens + 1 + layer.causal_offset, 0, layer.channels)
-
-
-def _softmax(layer: VectorLayer, v: np.ndarray, function: FunctionNumbers, arithmetic: VectorArithmetic) -> np.ndarray:
-    valid = np.broadcast_to(valid_columns(layer), v.shape[:-1])
-    if isinstance(function, ItaNumbers):
-        return softmax_ita(v, function, valid, layer.out_bits, block=arithmetic.functions.ita_block)
-    if isinstance(function, TableNumbers):
-        return softmax_table(v, function, valid, layer.out_bits)
-    assert isinstance(function, SoftmaxNumbers)
-    return softmax_ibert(v, function, valid, layer.out_bits)
-
-
-def _function(v: np.ndarray, function: FunctionNumbers) -> np.ndarray:
-    if isinstance(function, GeluNumbers):
-        return gelu_ibert(v, function)
-    if isinstance(function, TableNumbers):
-        return gelu_table(v, function)
-    if isinstance(function, LayerNormNumbers):
-        return layer_norm_ibert(v, function)
-    if isinstance(function, RangeNormNumbers):
-        return range_norm(v, function)
-    return v
 
 
 def _weights(layer: VectorLayer, v: np.ndarray, n: VectorNumbers) -> np.ndarray:
