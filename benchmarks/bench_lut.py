@@ -10,11 +10,11 @@ costs 30 and 12 stores here (sim/kernels/lut/evaluate.py).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import numpy as np
 from numba import njit
 
+from benchmarks.timing import best_seconds
 from designs.families.lut import Design
 from sim.families import lut
 from sim.kernels.lut.evaluate import N_PAIR, evaluate, evaluate_and_count, expand
@@ -61,8 +61,8 @@ def evaluation_rates(netlist: Netlist) -> tuple[float, float]:
     tables = expand(netlist.n_inputs, netlist.fanin_start, netlist.fanin, netlist.table_start, netlist.tables)
     rows = np.where(netlist.outputs >= 0, N_PAIR + netlist.outputs.astype(np.int64), 0)
     answers = np.zeros((netlist.n_outputs, N_SAMPLES // 64), dtype=np.uint64)
-    outputs_only = _seconds(lambda: evaluate(*tables, rows, inputs, answers))
-    counted = _seconds(lambda: evaluate_and_count(*tables, rows, inputs, answers, N_SAMPLES, 1))
+    outputs_only = best_seconds(lambda: evaluate(*tables, rows, inputs, answers))
+    counted = best_seconds(lambda: evaluate_and_count(*tables, rows, inputs, answers, N_SAMPLES, 1))
     return N_SAMPLES / outputs_only, N_SAMPLES / counted
 
 
@@ -70,7 +70,8 @@ def ns_per_word_operation() -> float:
     """CPU time of one logic operation on one word, rows of words in the first-level cache."""
     rows = np.random.default_rng(SEED).integers(0, 2**64, (3, BOUND_WORDS), dtype=np.uint64)
     n_repeats = 10_000
-    return _seconds(lambda: _xor_in_turn(rows[0], rows[1], rows[2], n_repeats)) * 1e9 / (3 * n_repeats * BOUND_WORDS)
+    seconds = best_seconds(lambda: _xor_in_turn(rows[0], rows[1], rows[2], n_repeats))
+    return seconds * 1e9 / (3 * n_repeats * BOUND_WORDS)
 
 
 @njit(error_model="numpy")
@@ -104,17 +105,6 @@ def points_a_second() -> tuple[float, int]:
     runs = lut.simulate(designs, workload)
     assert all(run.failure is None for run in runs)
     return len(designs) / (time.process_time() - start), len(designs)
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    """CPU seconds, the best of seven: other work on the machine shows in the others. The first one compiles."""
-    work()
-    found = []
-    for _ in range(7):
-        start = time.process_time()
-        work()
-        found.append(time.process_time() - start)
-    return min(found)
 
 
 def main() -> None:

@@ -10,12 +10,13 @@ code apart.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
 import numpy as np
 
+from benchmarks.timing import best_seconds
 from designs.families.sparse import Design
 from sim.families import sparse
 from sim.kernels.sparse.queue import CYCLES, multiply_queue
@@ -43,13 +44,13 @@ def kernel_seconds(design: Design, slice_: Slice) -> dict[str, tuple[float, int]
     alive, shift = np.ones((1, n_columns), bool), 3
     return {
         "window 16": (
-            _seconds(lambda: multiply_window(*runs, n_lanes, 16)), multiply_window(*runs, n_lanes, 16)[0]
+            best_seconds(lambda: multiply_window(*runs, n_lanes, 16)), multiply_window(*runs, n_lanes, 16)[0]
         ),
         "queue 8": (
-            _seconds(lambda: multiply_queue(pointers, alive, 8, shift)),
+            best_seconds(lambda: multiply_queue(pointers, alive, 8, shift)),
             int(multiply_queue(pointers, alive, 8, shift)[0, CYCLES]),
         ),
-        "arranged": (_seconds(lambda: runs_of_lists(slice_.lengths, slice_.columns, n_columns)), 0),
+        "arranged": (best_seconds(lambda: runs_of_lists(slice_.lengths, slice_.columns, n_columns)), 0),
     }  # fmt: skip
 
 
@@ -86,17 +87,6 @@ def points_a_second(designs: list[Design]) -> float:
     seconds = time.process_time() - start
     assert all(run.failure is None for run in runs)
     return len(designs) / seconds
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    """CPU seconds, the best of seven: other work on the machine shows in the others. The first one compiles."""
-    work()
-    found = []
-    for _ in range(7):
-        start = time.process_time()
-        work()
-        found.append(time.process_time() - start)
-    return min(found)
 
 
 def main() -> None:

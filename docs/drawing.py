@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from reports.style import INK, MUTED
@@ -14,6 +15,15 @@ MEMORY, ENGINE, DATAPATH, CONTROL = "#e3f1fa", "#fdf0d5", "#e2f4ec", "#f6e6ef"
 TEXT_SIZE = 7.6
 
 Point = tuple[float, float]
+
+
+def canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty drawing; units are pixels at 100 dots an inch, from the upper left corner."""
+    figure = Figure(figsize=(width / 100, height / 100), facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.axis("off")
+    return figure, axes
 
 
 def box(

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from designs.families.tensor import Design
-from docs.drawing import CONTROL, DATAPATH, ENGINE, MEMORY, arrow, box, text
+from docs.drawing import CONTROL, DATAPATH, ENGINE, MEMORY, arrow, box, canvas, text
 from docs.figures_lut import lut_machine
 from docs.figures_sparse import sparse_machine
 from docs.figures_vector import vector_unit
@@ -31,10 +31,7 @@ WIDTH, HEIGHT = 900, 735  # of the block diagram: units are pixels at 100 dots a
 
 def block_diagram() -> Figure:
     """The whole machine: memory port, DMA, scratchpads, array, output path, controller; below, the three dataflows."""
-    figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), facecolor="white")
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, WIDTH), ylim=(HEIGHT, 0))
-    axes.axis("off")
+    figure, axes = canvas(WIDTH, HEIGHT)
     box(axes, 85, 12, 806, 518, "", "white", edge=FAINT)
     _controller(axes)
     _dma(axes)

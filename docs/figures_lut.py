@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from docs.drawing import CONTROL, DATAPATH, ENGINE, MEMORY, arrow, box, text
+from docs.drawing import CONTROL, DATAPATH, ENGINE, MEMORY, arrow, box, canvas, text
 from reports.style import BLUE, FAINT, GREEN, INK, MUTED, ORANGE
 
 WIDTH, HEIGHT = 900, 450
@@ -17,10 +17,7 @@ _TOP, _TALL = 92, 236
 
 def lut_machine() -> Figure:
     """Streams, register banks, stages of levels, the handshake of the banks; below, a LUT and what roles it has."""
-    figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), facecolor="white")
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, WIDTH), ylim=(HEIGHT, 0))
-    axes.axis("off")
+    figure, axes = canvas(WIDTH, HEIGHT)
     for offset in (10, 5, 0):  # copies stand side by side and share nothing
         shape = "round,pad=0,rounding_size=5"
         corner = (112 + offset, 14 + offset)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from docs.drawing import CONTROL, DATAPATH, ENGINE, MEMORY, arrow, box, text
+from docs.drawing import CONTROL, DATAPATH, ENGINE, MEMORY, arrow, box, canvas, text
 from reports.style import BLUE, FAINT, GREEN, GRID, INK, MUTED, ORANGE, PINK
 from workloads.sparse.random_layers import pruned_weights
 from workloads.sparse.rearranged import row_permutation
@@ -20,10 +20,7 @@ _SEED = 1
 
 def sparse_machine() -> Figure:
     """Streams, list memories, lanes, window or queues, adder trees, output path; below, the dealing of an example."""
-    figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), facecolor="white")
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, WIDTH), ylim=(HEIGHT, 0))
-    axes.axis("off")
+    figure, axes = canvas(WIDTH, HEIGHT)
     box(axes, 112, 10, 672, 400, "", "white", edge=FAINT)
     _input(axes)
     _feed(axes)

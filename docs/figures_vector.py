@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from docs.drawing import CONTROL, DATAPATH, ENGINE, MEMORY, arrow, box, text
+from docs.drawing import CONTROL, DATAPATH, ENGINE, MEMORY, arrow, box, canvas, text
 from reports.style import BLUE, FAINT, GREEN, INK, MUTED, ORANGE
 
 WIDTH, HEIGHT = 900, 560
@@ -13,10 +13,7 @@ WIDTH, HEIGHT = 900, 560
 
 def vector_unit() -> Figure:
     """Memory port, loader, buffers, lanes, row unit, transposer, store; below, what a step of softmax does."""
-    figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), facecolor="white")
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, WIDTH), ylim=(HEIGHT, 0))
-    axes.axis("off")
+    figure, axes = canvas(WIDTH, HEIGHT)
     box(axes, 10, 20, 60, 400, "DRAM", MEMORY, rotation=90, weight="bold")
     box(axes, 92, 20, 796, 60, "", CONTROL)
     text(axes, 104, 40, "Tensor array, docs/tensor.md", weight="bold", ha="left")

@@ -20,7 +20,7 @@ import numpy as np
 from designs.errors import DesignError
 from designs.families.tensor import Design
 from sim.families import tensor
-from tests.families.twins import compare
+from tests.families.twins import compare, count_differences
 from workloads.layer import Layer
 from workloads.mapping.program import OutputField as Out
 from workloads.mapping.program import Program
@@ -579,9 +579,7 @@ def difference(seed: int) -> str | None:
     for name, run in (("program", tensor.run_program(design, program)), ("layer", batch.layers[0])):
         if (run.cycles, run.phases) != (twin.cycles, twin.phases):
             found.append(f"{name}: {run.cycles} {run.phases}, twin: {twin.cycles} {twin.phases}")
-        for key, count in run.activity.items():
-            if count != twin.activity.get(key, 0):
-                found.append(f"{name}: {key} {count}, twin: {twin.activity.get(key, 0)}")
+        found += count_differences(name, run.activity, twin.activity)
     if not found:
         return None
     return f"seed {seed}: " + "; ".join(found) + f"\n{design}\n{layer}\n{tiling}"

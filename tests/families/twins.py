@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+
+def count_differences(name: str, activity: Mapping[str, int], twin: Mapping[str, int]) -> list[str]:
+    """Counters of a run that the twin has not, or has otherwise; those that it never advanced are 0."""
+    return [
+        f"{name}: {key} {count}, twin: {twin.get(key, 0)}"
+        for key, count in activity.items()
+        if count != twin.get(key, 0)
+    ]
 
 
 def compare(difference: Callable[[int], str | None], n_cases: int) -> int:

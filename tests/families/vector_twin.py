@@ -21,7 +21,7 @@ from designs.families.tensor import Design
 from sim.families import tensor
 from sim.vector_layers import run_vector_program
 from tests.families.tensor_twin import Gearbox, Line, Memory, TwinRun, word_bytes
-from tests.families.twins import compare
+from tests.families.twins import compare, count_differences
 from workloads.functions.ibert import (
     GELU_SHIFT,
     GeluNumbers,
@@ -418,9 +418,7 @@ def difference(seed: int) -> str | None:
         phases = {key: count for key, count in run.phases.items() if count}
         if (run.cycles, phases) != (twin.cycles, twin.phases):
             found.append(f"{name}: {run.cycles} {phases}, twin: {twin.cycles} {twin.phases}")
-        for key, count in run.activity.items():
-            if count != twin.activity.get(key, 0):
-                found.append(f"{name}: {key} {count}, twin: {twin.activity.get(key, 0)}")
+        found += count_differences(name, run.activity, twin.activity)
     if not found:
         return None
     return f"seed {seed}: " + "; ".join(found) + f"\n{design}\n{layer}\n{tiling}"
