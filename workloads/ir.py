@@ -79,6 +79,11 @@ class Tensor:
         """Stored integers to the float32 numbers they mean."""
         return (np.asarray(stored) - self.zero_point).astype(np.float32) * self._scale_along(np.ndim(stored))
 
+    def constant_values(self) -> np.ndarray:
+        """What a constant vector means, in float64, which no rounding touches."""
+        assert self.data is not None
+        return self.data * self.scale.astype(np.float64)
+
     def _scale_along(self, rank: int) -> np.ndarray:
         if self.axis is None:
             return self.scale

@@ -50,7 +50,7 @@ def wide_registers(
         gain = offset = None
     else:
         wide, scale = norm_registers(op.kind, x.shape[-1], x.bits)
-        gain, offset = (_real(tensor) for tensor in tensors[1:])
+        gain, offset = (tensor.constant_values() for tensor in tensors[1:])
     return wide, output_numbers(
         scale, float(out.scale[0]), zero=out.zero_point, low=op.low, high=op.high,
         gain=gain, offset=offset, multiplier_bits=multiplier_bits,
@@ -69,12 +69,6 @@ def valid_counts(op: Op, shape: tuple[int, ...], lengths: np.ndarray | None) -> 
     if low < 0 or high > n:
         raise InputError(f"op {op.name} (softmax): wanted lengths from 0 to {n}, got {low} to {high}")
     return np.minimum(valid, lengths.reshape(*lengths.shape, *[1] * (len(shape) - 1 - lengths.ndim)))
-
-
-def _real(tensor: Tensor) -> np.ndarray:
-    """What a constant vector means, in float64."""
-    assert tensor.data is not None
-    return tensor.data * tensor.scale.astype(np.float64)
 
 
 def _moved(op: Op, inputs: Sequence[np.ndarray]) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from designs.errors import DesignError
-from designs.ranges import check_ranges
+from designs.ranges import check_powers_of_two, check_ranges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +43,7 @@ class Design:
     def check(self) -> None:
         """Raise DesignError, naming the field and the remedy, where the machine cannot be built."""
         check_ranges(self, _RANGES)
-        for field in ("window", "dram_bytes_per_cycle"):
-            value = getattr(self, field)
-            if value & (value - 1):
-                raise DesignError(field, f"wanted a power of two, got {value}")
+        check_powers_of_two(self, ("window", "dram_bytes_per_cycle"))
         if self.n_macs % self.n_sets:
             raise DesignError("n_sets", f"wanted a divisor of n_macs ({self.n_macs}), got {self.n_sets}")
         if self.entry_bytes > self.dram_bytes_per_cycle:

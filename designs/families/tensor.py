@@ -9,7 +9,7 @@ from math import lcm
 from typing import Literal
 
 from designs.errors import DesignError
-from designs.ranges import check_ranges
+from designs.ranges import check_powers_of_two, check_ranges
 
 Dataflow = Literal["output_stationary", "weight_stationary", "input_stationary"]
 
@@ -52,10 +52,7 @@ class Design:
     def check(self) -> None:
         """Raise DesignError, naming the field and the remedy, where the machine cannot be built."""
         check_ranges(self, _RANGES)
-        for field in ("scratchpad_banks", "dram_bytes_per_cycle", "dram_burst_bytes"):
-            value = getattr(self, field)
-            if value & (value - 1):
-                raise DesignError(field, f"wanted a power of two, got {value}")
+        check_powers_of_two(self, ("scratchpad_banks", "dram_bytes_per_cycle", "dram_burst_bytes"))
         rows, cols = self.array_rows, self.array_cols
         if rows % cols and cols % rows:
             raise DesignError(

@@ -171,10 +171,10 @@ def generate(model: Model, n_prompt: int, n_new: int, *, batch: int = 1, beam: i
     """A prefill of `n_prompt` tokens, which gives the first of `n_new`, and a decode step for each of the others."""
     if n_new > MOST_STEPS:
         raise InputError(f"generate: wanted at most {MOST_STEPS} new tokens, got {n_new}; generate fewer")
-    found = score(model, n_prompt, batch=batch, last_only=True, phase="prefill")
+    found = list(score(model, n_prompt, batch=batch, last_only=True, phase="prefill"))
     for step in range(1, n_new):
         found += decode(model, n_prompt + step, batch=batch, beam=beam)
-    return found
+    return tuple(found)
 
 
 def translate(
@@ -190,15 +190,15 @@ def translate(
     if n_target > most:
         raise InputError(f"{'translate_naive' if naive else 'translate'}: wanted at most {most} target tokens, "
                          f"got {n_target}; generate fewer")  # fmt: skip
-    found = encode(model, n_source, batch=batch)
+    found = list(encode(model, n_source, batch=batch))
     if naive:
         for step in range(1, n_target + 1):
             found += _naive_step(model, n_source, step, batch, beam)
-        return found
+        return tuple(found)
     found += cross_projection(model, n_source, batch)
     for step in range(1, n_target + 1):
         found += decode(model, step, batch=batch, beam=beam, n_source=n_source)
-    return found
+    return tuple(found)
 
 
 def cross_projection(model: Model, n_source: int, batch: int = 1) -> tuple[Job, ...]:

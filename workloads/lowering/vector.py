@@ -57,7 +57,7 @@ def _counts_tokens(op: Op, view: View) -> bool:
 
 def normalization(draft: Draft, op: Op) -> None:
     """layer_norm and range_norm: gamma and beta are constants."""
-    gain, offset = (_real(draft.tensor(name)) for name in op.inputs[1:])
+    gain, offset = (draft.tensor(name).constant_values() for name in op.inputs[1:])
     kind: VectorKind = "layer_norm" if op.kind == "layer_norm" else "range_norm"
     _emit_rows(draft, op, kind, gain=gain, offset=offset)
 
@@ -169,9 +169,3 @@ def _numbers(op: Op, x: Tensor, out: Tensor) -> VectorNumbers:
         x_zero=x.zero_point, x_low=x.low, x_high=x.high, x_scale=float(x.scale[0]),
         out_zero=out.zero_point, out_low=op.low, out_high=op.high, out_scale=float(out.scale[0]),
     )  # fmt: skip
-
-
-def _real(tensor: Tensor) -> np.ndarray:
-    """What a constant vector means, in float64."""
-    assert tensor.data is not None
-    return tensor.data * tensor.scale.astype(np.float64)
