@@ -120,7 +120,7 @@ def compare(design: Design, case: Case, run: ProgramRun, *, index: int, point: P
         differences.append(_cycle_difference(design, case, run, simulated.cycles))
     activity = {**simulated.activity, "overflows": n_overflows}
     for name in sorted(set(activity) | set(run.activity)):
-        wanted, counted = activity.get(name, 0), run.activity.get(name, 0)
+        wanted, counted = activity.get(name, 0), run.activity.get(name)
         if wanted != counted:
             differences.append(Difference(what=name, expected=wanted, rtl=counted, where="layer"))
     return CaseResult(
