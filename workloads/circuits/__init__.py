@@ -1,0 +1,1 @@
+"""Circuits of gates on bits: what a program becomes, and what is run on encrypted bits."""

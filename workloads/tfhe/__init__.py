@@ -1,0 +1,1 @@
+"""Gate bootstrapping on real ciphertexts: keys, encryption, gates, noise (docs/tfhe.md)."""
