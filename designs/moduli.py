@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-# e -> f. x = high 2^e + low has the remainder of high 2^f - high + low, so an f well below e needs few folds; a ring degree
-# below 2^f has roots. 64 is Goldilocks.
+# e -> f. x = high 2^e + low has the remainder of high 2^f - high + low, so an f well below e needs few folds; a ring
+# degree below 2^f has roots. 64 is Goldilocks.
 EXPONENTS = {32: 20, 36: 20, 44: 14, 48: 20, 50: 14, 52: 20, 56: 24, 60: 18, 64: 32}
 
 

@@ -16,8 +16,8 @@ from designs.tfhe_parameters import SETS, Parameters
 class Design:
     """One bootstrapping machine. Every field is a YAML key of `family: fhe`.
 
-    Fields of Parameters (lwe_dimension .. glwe_noise) are those of the named set; what is given here replaces them, and all
-    are needed where the set is `custom`.
+    Fields of Parameters (lwe_dimension .. glwe_noise) are those of the named set; what is given here replaces them, and
+    all are needed where the set is `custom`.
     """
 
     parameter_set: Literal["tfhe_lib_80", "tfhe_lib_110", "tfhe_lib_128", "tfhe_rs_boolean", "custom"] = "tfhe_lib_128"
@@ -33,7 +33,7 @@ class Design:
     modulus_bits: Literal[32, 36, 44, 48, 50, 52, 56, 60, 64] = 64  # width of the transforms' prime, designs/moduli.py
     coefficients_per_cycle: int = 16  # P, of each polynomial in every station, a power of two; P/2 butterflies a rank
     rotators: int = 1  # r, accumulator polynomials read at once, a divisor of k + 1
-    decomposers: int = 1  # d, digits that each rotator makes at once, a divisor of l; r d forward transforms side by side
+    decomposers: int = 1  # d, digits that each rotator makes at once, a divisor of l; r d transforms in parallel
     key_columns: int = 2  # m, polynomials of the sum made at once, a divisor of k + 1; r d m P multipliers
     inverse_ntts: int = 1  # v, inverse transforms side by side, a divisor of k + 1
     ntt_ranks: int = 10  # R, ranks of butterflies in a transform; log2 N of them stream one word a cycle
@@ -66,7 +66,8 @@ class Design:
 
     def _check_divisors(self) -> None:
         p = self.parameters
-        columns, multiplied = p.glwe_dimension + 1, self.digit_polynomials * self.key_columns * self.coefficients_per_cycle
+        columns = p.glwe_dimension + 1
+        multiplied = self.digit_polynomials * self.key_columns * self.coefficients_per_cycle
         for name, whole, what in (
             ("rotators", columns, "glwe_dimension + 1"),
             ("decomposers", p.decomposition_levels, "decomposition_levels"),
@@ -92,20 +93,21 @@ class Design:
             ("key_switch_levels", p.key_switch_levels * p.key_switch_base_bits),
         ):
             if bits > 32:
-                raise DesignError(name, f"wanted at most 32 bits of digits in all, got {bits}; take fewer or smaller ones")
+                raise DesignError(name, f"wanted at most 32 bits of digits in all, got {bits}; take fewer")
         fits = [bits for bits in EXPONENTS if self._exact_with(bits)]
         if self.modulus_bits not in fits:
             raise DesignError(
                 "modulus_bits",
-                f"wanted one of {', '.join(map(str, fits)) or 'none'}: a prime that has roots for ring degree {p.ring_degree} "
-                f"and is above 24 standard deviations of the sums, got {self.modulus_bits}",
+                f"wanted one of {', '.join(map(str, fits)) or 'none'}: a prime that has roots for ring degree "
+                f"{p.ring_degree} and is above 24 standard deviations of the sums, got {self.modulus_bits}",
             )
 
     def _exact_with(self, bits: int) -> bool:
         """Whether sums stay below half the prime (docs/fhe.md, section 1): roots exist, 12 standard deviations."""
         p = self.parameters
         deviation = math.sqrt((p.glwe_dimension + 1) * p.decomposition_levels * p.ring_degree / 36)
-        return EXPONENTS[bits] > self.n_stages and modulus(bits) / 2 >= 12 * deviation * 2.0 ** (31 + p.decomposition_base_bits)
+        bound = 12 * deviation * 2.0 ** (31 + p.decomposition_base_bits)
+        return EXPONENTS[bits] > self.n_stages and modulus(bits) / 2 >= bound
 
     # Derived sizes: the one place where both readings of the machine take them from.
 

@@ -1,4 +1,4 @@
-"""Circuits of two-input gates and multiplexers: the one structure that compilers, importers, scheduler and TFHE share."""
+"""Circuits of two-input gates and multiplexers: what compilers, importers, scheduler and TFHE share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from workloads.load import Workload
 
-# Codes of `ops` are positions here. ANDNY(a, b) = not a and b, ANDYN(a, b) = a and not b, and so on; MUX(s, a, b) = a if s else b.
+# Codes of `ops` are positions here. ANDNY(a, b) = not a and b, ANDYN(a, b) = a and not b, and so on;
+# MUX(s, a, b) = a if s else b.
 OPS = ("not", "and", "nand", "or", "nor", "xor", "xnor", "andny", "andyn", "orny", "oryn", "mux")
 NOT, AND, NAND, OR, NOR, XOR, XNOR, ANDNY, ANDYN, ORNY, ORYN, MUX = range(len(OPS))
 N_OPERANDS = np.array([1, *[2] * 10, 3], np.uint8)
@@ -35,8 +36,8 @@ class Port:
 class Circuit(Workload):
     """A combinational circuit in topological order (`name`, `digest`: see Workload).
 
-    Signals are numbers: 0 to n_inputs - 1 are the input bits (ports one after the other), n_inputs + i is gate i. Gate i
-    computes OPS[ops[i]] of the signals operands[i, 0..], all smaller than its own; places without operand hold -1.
+    Signals are numbers: 0 to n_inputs - 1 are the input bits (ports one after the other), n_inputs + i is gate i.
+    Gate i computes OPS[ops[i]] of the signals operands[i, 0..], all smaller than its own; -1: no operand.
     """
 
     inputs: tuple[Port, ...]

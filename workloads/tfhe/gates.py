@@ -1,4 +1,4 @@
-"""What a gate is under TFHE: a linear part, then one blind rotation; a MUX has two and adds them (docs/fhe.md, section 1)."""
+"""What a gate is under TFHE: a linear part, then a blind rotation; a MUX adds two (docs/fhe.md, section 1)."""
 
 from __future__ import annotations
 
