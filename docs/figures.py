@@ -1,4 +1,5 @@
-"""The pictures of docs/: `python -m docs.figures` draws tensor.svg, timeline.svg, vector.svg, sparse.svg and lut.svg.
+"""The pictures of docs/: `python -m docs.figures` draws tensor.svg, timeline.svg, vector.svg, sparse.svg, lut.svg
+and fhe.svg.
 
 Block diagrams are drawings; the timeline is a run of the simulator, so it changes when the machine does.
 """
@@ -16,6 +17,7 @@ from matplotlib.patches import Rectangle
 
 from designs.families.tensor import Design
 from docs.drawing import CONTROL, DATAPATH, ENGINE, MEMORY, arrow, box, canvas, text
+from docs.figures_fhe import bootstrapping_machine
 from docs.figures_lut import lut_machine
 from docs.figures_sparse import sparse_machine
 from docs.figures_vector import vector_unit
@@ -70,7 +72,7 @@ def main() -> None:
     with house_style(), mpl.rc_context({"svg.fonttype": "path"}):  # GitHub has not our fonts
         for name, figure in (
             ("tensor", block_diagram()), ("timeline", timeline_figure()), ("vector", vector_unit()),
-            ("sparse", sparse_machine()), ("lut", lut_machine()),
+            ("sparse", sparse_machine()), ("lut", lut_machine()), ("fhe", bootstrapping_machine()),
         ):  # fmt: skip
             figure.savefig(FOLDER / f"{name}.svg", metadata={"Date": None, "Creator": None}, facecolor="white")
 

@@ -46,7 +46,7 @@ def test_same_bytes_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert first == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
 
-@pytest.mark.parametrize("draw", [figures.block_diagram, figures.vector_unit, figures.sparse_machine, figures.lut_machine])
+@pytest.mark.parametrize("draw", [figures.block_diagram, figures.vector_unit, figures.sparse_machine, figures.lut_machine, figures.bootstrapping_machine])
 def test_no_text_meets_another_or_leaves_the_diagram(draw: Callable[[], Figure]) -> None:
     figure = draw()
     boxes = [(text.get_text(), text.get_window_extent()) for text in _visible(figure)]
