@@ -107,7 +107,7 @@ def vector_refusal(
     if problem := _too_small(layer, needs):
         return problem
     if max(cut.lines, cut.blocks) > MOST_IN_A_TILE:
-        return f"{layer.name}: wanted steps of at most {MOST_IN_A_TILE} lines and blocks, got {max(cut.lines, blocks)}"
+        return f"{layer.name}: wanted steps of at most {MOST_IN_A_TILE} lines and blocks, got {max(cut.lines, cut.blocks)}"
     return None
 
 

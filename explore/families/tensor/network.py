@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -43,11 +44,10 @@ class _Plan:
     arithmetics: tuple[Arithmetic | VectorArithmetic, ...]
     simulated: tuple[LayerRun, ...]
 
-    @property
-    def stored(self) -> dict[int, str]:
-        """Tensors by the layer that writes them last."""
-        last = {layer.output: index for index, layer in enumerate(self.layers) if not _makes_weights(layer)}
-        return {index: name for name, index in last.items()}
+    @cached_property
+    def stored(self) -> frozenset[int]:
+        """The layers that write their tensor last."""
+        return frozenset({layer.output: i for i, layer in enumerate(self.layers) if not _makes_weights(layer)}.values())
 
 
 def verify_network(
