@@ -106,8 +106,8 @@ def vector_refusal(
         needs["vector_param_words"] = (blocks * design.vector_slices, design.vector_param_words)
     if problem := _too_small(layer, needs):
         return problem
-    if max(cut.lines, cut.blocks) > MOST_IN_A_TILE:
-        return f"{layer.name}: wanted steps of at most {MOST_IN_A_TILE} lines and blocks, got {max(cut.lines, cut.blocks)}"
+    if (largest := max(cut.lines, cut.blocks)) > MOST_IN_A_TILE:
+        return f"{layer.name}: wanted steps of at most {MOST_IN_A_TILE} lines and blocks, got {largest}"
     return None
 
 

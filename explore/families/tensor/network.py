@@ -199,7 +199,7 @@ def _compare(
                 at = tuple(int(v) for v in np.argwhere(rtl != wanted)[0])
                 what = Difference(what="outputs", expected=int(wanted[at]), rtl=int(rtl[at]), where=f"{where} {at}")
                 differences.append(what)
-        names = (set(simulated.activity) | set(run.activity)) - {"overflows"}  # those are counted over the whole network
+        names = (set(simulated.activity) | set(run.activity)) - {"overflows"}  # counted over the network
         counted = {name: (simulated.activity.get(name, 0), run.activity.get(name)) for name in sorted(names)}
         for name, (predicted, rtl_count) in {"cycles": (simulated.cycles, run.cycles), **counted}.items():
             if predicted != rtl_count:
