@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from designs.errors import InputError
 from designs.spelling import shown
@@ -17,9 +18,9 @@ def circuit_of(
     name: str,
     inputs: tuple[Port, ...],
     output_ports: tuple[Port, ...],
-    ops: np.ndarray,
-    operands: np.ndarray,
-    outputs: np.ndarray,
+    ops: ArrayLike,
+    operands: ArrayLike,
+    outputs: ArrayLike,
 ) -> Circuit:
     """The circuit of these parts with its digest, its promises checked (`check_circuit`)."""
     ops = np.ascontiguousarray(ops, np.uint8)

@@ -1,4 +1,4 @@
-"""How deep and how wide a circuit is, counted in gates that bootstrap: NOT is none, MUX is one level and two rotations."""
+"""How deep and wide a circuit is, counted in gates that bootstrap: NOT is none, a MUX one level and two rotations."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def shape_of(circuit: Circuit) -> Shape:
 
 
 def levels_of(circuit: Circuit) -> np.ndarray:
-    """(n_signals,) int32: gates that bootstrap on the longest path to each signal, its own gate counted; inputs are 0."""
+    """(n_signals,) int32: gates that bootstrap on the longest path to each signal, its own counted; inputs are 0."""
     return _levels(circuit.n_inputs, circuit.ops, circuit.operands)
 
 
