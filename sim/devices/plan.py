@@ -9,6 +9,7 @@ import numpy as np
 from designs.errors import InputError
 from sim.devices.system import HOST
 from workloads.circuits.circuit import N_BOOTSTRAPS, Circuit
+from workloads.circuits.levels import levels_of
 from workloads.circuits.negations import sources_of
 
 
@@ -21,6 +22,7 @@ class Plan:
     """
 
     n_steps: int
+    depth: int  # bootstraps on the longest path
     bootstraps: np.ndarray  # (n_steps + 2, n_places) int64: the shares
     messages: np.ndarray  # (n_messages, 4) int64: step in which it is made, source, destination, ciphertexts; sorted
     waits: np.ndarray  # (n_waits, 3) int64: step, place, message without which the place cannot begin; sorted
@@ -66,6 +68,7 @@ def plan(circuit: Circuit, steps: np.ndarray, places: np.ndarray, n_places: int)
     messages, of_message = _messages(made[away], reader_place[away], signal[away], n_places)
     return Plan(
         n_steps=n_steps,
+        depth=int(levels_of(circuit).max(initial=0)),
         bootstraps=bootstraps,
         messages=messages,
         waits=_waits(reader_step[away], reader_place[away], messages, of_message, n_places),

@@ -19,7 +19,7 @@ class DevicesRun:
     """One run, from inputs at the host to outputs at the host."""
 
     seconds: float
-    bound_s: float  # no schedule of these steps on these devices is faster: longest chain, or all work at full speed
+    bound_s: float  # nothing is faster on these devices: the longest path, or all work at full speed
     n_steps: int
     busy_s: np.ndarray  # (n_devices,) while bootstrapping
     bootstraps: np.ndarray  # (n_devices,) int64
@@ -160,10 +160,10 @@ class _Simulation:
 
 
 def bound_s(planned: Plan, system: System) -> float:
-    """The longer of: one round of one bootstrap on the fastest device for each step, all bootstraps at full speed."""
+    """The longer of: the longest path, each gate alone on the fastest device; all bootstraps at full speed."""
     shortest = min(float(device.round_s[1]) + device.start_s for device in system.devices)
     rate = sum(device.bootstraps_per_s for device in system.devices)
-    return max(planned.n_steps * shortest, float(planned.bootstraps.sum()) / rate)
+    return max(planned.depth * shortest, float(planned.bootstraps.sum()) / rate)
 
 
 def _by_share(steps: np.ndarray, places: np.ndarray) -> dict[tuple[int, int], list[int]]:

@@ -11,6 +11,7 @@ from designs.errors import InputError
 from sim.devices.partition import PARTITIONS, Partition, places_of
 from sim.devices.plan import plan
 from sim.devices.run import DevicesRun, simulate
+from sim.devices.steps import POLICIES, Policy, steps_of
 from sim.devices.system import HOST, Device, Link, System, one_host, several_hosts, steady
 from workloads.circuits.checks import circuit_of
 from workloads.circuits.circuit import AND, MUX, N_BOOTSTRAPS, NOT, XOR, Circuit, Port
@@ -40,6 +41,32 @@ def levels(made: Circuit) -> np.ndarray:
 
 def link(bytes_per_s: float = 1000, latency_s: float = 0.5) -> Link:
     return Link(name="wire", bytes_per_s=bytes_per_s, latency_s=latency_s)
+
+
+def test_levels_are_the_wide_first_steps() -> None:
+    for seed in range(5):
+        made = random_circuit(seed, 80, not_share=0.3)
+        assert steps_of(made, "wide_first", 1).tolist() == levels(made).tolist()
+
+
+def test_critical_path_by_hand() -> None:
+    # A chain of three, and three gates that nobody waits for; a MUX that fits no step of one, and is done all the same.
+    gates = [(AND, 0, 1), (AND, 0, 2), (AND, 1, 2), (XOR, 0, 1), (AND, 6, 0), (NOT, 7), (AND, 8, 0), (MUX, 0, 1, 2)]
+    made = circuit(3, gates, [9])
+    assert steps_of(made, "critical_path", 2).tolist() == [1, 2, 3, 1, 2, 0, 3, 4]
+    assert steps_of(made, "critical_path", 1).tolist() == [3, 4, 5, 1, 2, 0, 6, 7]
+    assert steps_of(made, "critical_path", 9).tolist() == [1, 1, 1, 1, 2, 0, 3, 1]
+
+
+@pytest.mark.parametrize("n_workers", [1, 3, 50])
+def test_critical_path_fills_steps_and_never_runs_ahead(n_workers: int) -> None:
+    made = random_circuit(n_workers, 500, width=30, not_share=0.2)
+    steps = steps_of(made, "critical_path", n_workers)
+    cost = N_BOOTSTRAPS[made.ops]
+    per_step = np.bincount(steps, cost)[1:]
+    assert per_step.sum() == made.n_bootstraps and (per_step >= 1).all() and per_step.max() <= max(2, n_workers)
+    plan(made, steps, np.ones(made.n_gates, int), 2)  # would refuse what reads too early
+    assert steps.max() <= levels(made).max() + made.n_bootstraps / max(1, n_workers - 1)  # Graham's bound
 
 
 def run(
@@ -178,6 +205,10 @@ def test_what_cannot_be_is_refused() -> None:
         System(devices=(steady("a", 1, 1.0),), links=(link(),) * 3, routes={(0, 1): (2, 1), (1, 0): ()})
     with pytest.raises(InputError, match="1 reads too early"):
         plan(SMALL, np.array([1, 2, 2, 0]), np.array([1, 1, 1, 0]), 2)
+    with pytest.raises(InputError, match="policy: wanted one of wide_first, critical_path, got 'deep'"):
+        steps_of(SMALL, "deep", 1)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="n_workers: wanted 1 or more, got 0"):
+        steps_of(SMALL, "wide_first", 0)
     with pytest.raises(InputError, match="partition: wanted one of even, packed, affinity, got 'odd'"):
         places_of(SMALL, levels(SMALL), one_host([steady("a", 1, 1.0)], link()), "odd")  # type: ignore[arg-type]
 
@@ -196,18 +227,21 @@ def systems(draw: st.DrawFn) -> System:
 
 
 @settings(max_examples=40, deadline=None)
-@given(systems(), st.integers(0, 10_000), st.sampled_from(PARTITIONS), st.booleans())
-def test_what_holds_for_every_run(system: System, seed: int, partition: Partition, barriers: bool) -> None:
+@given(systems(), st.integers(0, 10_000), st.sampled_from(PARTITIONS), st.sampled_from(POLICIES), st.booleans())
+def test_what_holds_for_every_run(
+    system: System, seed: int, partition: Partition, policy: Policy, barriers: bool
+) -> None:
     made = random_circuit(seed, seed % 90)
-    places = places_of(made, levels(made), system, partition)
-    found = run(made, system, places, barriers=barriers)
+    steps = steps_of(made, policy, sum(device.n_workers for device in system.devices))
+    places = places_of(made, steps, system, partition)
+    found = simulate(made, steps, places, system, ciphertext_bytes=BYTES, barriers=barriers)
     assert found.seconds >= found.bound_s * (1 - 1e-9)
     assert found.bootstraps.sum() == made.n_bootstraps
     assert (found.busy_s <= found.seconds + 1e-9).all() and (found.link_busy_s <= found.seconds + 1e-9).all()
     assert found.moved.tolist() == cut_edges(made, places, len(system.devices) + 1).tolist()
     assert found.bytes_moved == BYTES * found.moved.sum()
     assert (found.messages[:, 4] >= found.messages[:, 3]).all()
-    check_order(made, places, found)
+    check_order(made, steps, places, found)
 
 
 def cut_edges(made: Circuit, places: np.ndarray, n_places: int) -> np.ndarray:
@@ -223,10 +257,9 @@ def cut_edges(made: Circuit, places: np.ndarray, n_places: int) -> np.ndarray:
     return moved
 
 
-def check_order(made: Circuit, places: np.ndarray, found: DevicesRun) -> None:
+def check_order(made: Circuit, steps: np.ndarray, places: np.ndarray, found: DevicesRun) -> None:
     """Every share begins after all that its gates read was made and has arrived, read by read."""
     sources, _ = sources_of(made)
-    steps = levels(made)
     shares = {(int(place), int(step)): (start, end) for place, step, start, end in found.shares}
     arrival = {tuple(int(n) for n in row[:3]): row[4] for row in found.messages}
     for gate in np.flatnonzero(made.ops != NOT):
