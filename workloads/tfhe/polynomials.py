@@ -1,10 +1,10 @@
 """Exact products of polynomials modulo X^N + 1 and 2^32, by a floating-point FFT whose error is bounded.
 
-Words are cut into two signed halves of 16 bits and factors into pieces of at most 11, so that the FFT sums small numbers.
+Words are cut into two signed halves of 16 bits, factors into pieces of at most 11, so that the FFT sums small numbers.
 A cyclic product of x and y by complex FFTs of M = N/2 points in double precision errs by less than ||x|| ||y|| c,
 c = 2^-53 (3 log2 M (2 + sqrt 5) + 10): the form of Brent, Percival, Zimmermann, Math. Comp. 76 (2007), theorem 5.1
-(recalled), with a unit for each twiddle, folding and sum. `error_bound` is that. Products whose bound is not below 1/4 are
-refused, and every result is checked to lie within 1/4 of an integer. The tests hold all this to wrapping integers.
+(recalled), with a unit for each twiddle, folding and sum. `error_bound` is that. Products whose bound is not below 1/4
+are refused, and every result is checked to lie within 1/4 of an integer. Tests hold all this to wrapping integers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def sum_of_products(factors: np.ndarray, words: np.ndarray) -> np.ndarray:
     pieces = _pieces(factors, largest)
     bound = error_bound(n_rows, ring_degree, min(largest, 1 << PIECE_BITS - 1))
     if bound >= 0.25:
-        raise ValueError(f"wanted a product whose error is below 1/4, got up to {bound}: {n_rows} rows of {ring_degree}")
+        raise ValueError(f"wanted a product whose error is below 1/4, got {bound}: {n_rows} rows of {ring_degree}")
     halves = [_forward(half) for half in _halves(words)]
     result = np.zeros((n_batch, n_columns, ring_degree), np.uint32)
     step = max(1, _CHUNK_VALUES // (max(n_rows, n_columns) * ring_degree))

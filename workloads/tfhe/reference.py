@@ -41,7 +41,7 @@ def decompose(words: np.ndarray, levels: int, base_bits: int) -> np.ndarray:
 
 
 def external_product(row: np.ndarray, accumulators: np.ndarray, base_bits: int) -> np.ndarray:
-    """Row of the bootstrapping key (k+1, l, k+1, N) times accumulators (batch, k+1, N): sums of digit_jp row[j, p, c]."""
+    """Row of the bootstrapping key (k+1, l, k+1, N) times accumulators (batch, k+1, N): sums of digit_jp row_jpc."""
     columns, levels, _, ring_degree = row.shape
     digits = decompose(accumulators, levels, base_bits)
     return sum_of_products(

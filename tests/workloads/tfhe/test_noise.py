@@ -1,0 +1,92 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from designs.errors import InputError
+from designs.tfhe_parameters import SETS
+from tests.workloads.tfhe.small import TINY
+from workloads.circuits import circuit as c
+from workloads.tfhe import noise, reference
+from workloads.tfhe.keys import encrypt_bits, generate_keys, phases
+
+P = SETS["tfhe_lib_128"].parameters
+# Cutting 14 bits away is what errs in the first, the key's noise in the second, the key switch in the third.
+CUT = replace(TINY, decomposition_levels=2, decomposition_base_bits=7, lwe_noise=2.0**-24, glwe_noise=2.0**-30)
+STEPS = replace(TINY, lwe_noise=2.0**-24, glwe_noise=2.0**-22)
+KEY_SWITCH = replace(TINY, lwe_noise=2.0**-15)
+
+
+@pytest.mark.parametrize("parameters", [CUT, STEPS, KEY_SWITCH], ids=["cut", "steps", "key_switch"])
+def test_measured_noise_is_the_formulas(parameters):
+    """Mean squares over 12 keys of 256 results each, of these keys and over keys."""
+    measured, of_keys = [], []
+    for seed in range(12):
+        secret, key = generate_keys(parameters, seed=seed)
+        bits = np.random.default_rng(seed).integers(0, 2, (2, 256))
+        a, b = (encrypt_bits(secret, row, seed=seed).words for row in bits)
+        ideal = np.where(bits[0] & bits[1], -0.125, 0.125)
+        errors = phases(secret, reference.gate(c.NAND, (a, b), key)) / 2**32 - ideal
+        measured.append(np.mean(errors**2))
+        of_keys.append(noise.noise_of_key(secret, key).deviation ** 2)
+    assert np.mean(measured) == pytest.approx(np.mean(of_keys), rel=0.15)
+    assert np.mean(of_keys) == pytest.approx(noise.output_variance(parameters), rel=0.25)
+
+
+def test_each_cause_prevails_where_it_should():
+    def cut_share(p):
+        return 1 - noise._steps_variance(p) / noise.rotation_variance(p)
+
+    assert cut_share(CUT) > 0.9 and cut_share(STEPS) < 0.15
+    assert noise.key_switch_variance(KEY_SWITCH) > 10 * noise.rotation_variance(KEY_SWITCH)
+
+
+def test_variances_of_the_default_set_by_hand():
+    steps = 630 * 2 * 3 * 1024 * (1 - 1 / 2048) * (2**14 + 2) / 12 * (2.0**-50 + 2.0**-64 / 12)
+    cut_mean = (2**11 - 1) / 2 * 2.0**-32
+    cut = 315 * ((1 + 512) * (2.0**22 - 1) / 12 * 2.0**-64 + cut_mean**2 * ((2**20 + 2) / 12 + 256))
+    cut += cut_mean**2 * (512**2 + 256 - (2**20 + 2) / 12 - 256)  # the last step is not turned
+    assert noise.rotation_variance(P) == pytest.approx(steps + cut, rel=1e-12)
+    switched = 1024 * 8 * 1.5 * (2.0**-30 + 2.0**-64 / 12) + 512 * (2.0**32 + 2) / 12 * 2.0**-64
+    assert noise.key_switch_variance(P) == pytest.approx(switched, rel=1e-12)
+    assert noise.output_variance(P, c.MUX) == pytest.approx(2 * (steps + cut) + switched, rel=1e-12)
+    assert noise.modulus_switch_variance(P) == pytest.approx(316 / 12 / 2048**2, rel=1e-9)
+
+
+def test_the_mean_of_the_cut_over_all_keys_of_a_tiny_ring():
+    """Every binary key of N = 4, k = 2, against the closed form; coefficients by hand for one."""
+    p = replace(TINY, ring_degree=4, glwe_dimension=2)
+    keys = (np.arange(256)[:, None] >> np.arange(8) & 1).reshape(-1, 2, 4)
+    squares = [np.mean(noise._cut_means(p, key) ** 2) for key in keys]
+    assert np.mean(squares) == pytest.approx(noise._turned_cut_square(p), rel=1e-12)
+    firsts = [noise._cut_means(p, key)[0] ** 2 for key in keys]
+    assert np.mean(firsts) == pytest.approx(noise._last_cut_square(p), rel=1e-12)
+    one = noise._cut_means(replace(p, glwe_dimension=1), np.array([[1, 0, 1, 1]], np.uint8)) / noise._cut_mean(p)
+    assert one.tolist() == [1 - (1 - 2), 1 - (1 - 2), 1 - (2 - 1), 1 - 3]
+
+
+def test_failure_probabilities_do_not_underflow():
+    assert -300 < noise.failure_log2(P) < -150
+    quiet = replace(P, lwe_noise=2.0**-28, glwe_noise=2.0**-30, decomposition_levels=4, ring_degree=16384)
+    assert -math.inf < noise.gate_failure_log2(quiet, c.AND, 1e-14) < -10_000
+
+
+def test_failures_of_gates():
+    variance = noise.output_variance(P)
+    and_, xor, mux = (noise.gate_failure_log2(P, op, variance) for op in (c.AND, c.XOR, c.MUX))
+    assert xor < and_ and mux == and_ + 1
+    assert noise.gate_failure_log2(P, c.NOT, variance) == -math.inf
+    assert noise.failure_log2(P) == noise.gate_failure_log2(P, c.MUX, noise.output_variance(P, c.MUX)) > mux
+    # One deviation from the margin on the near side: the normal tail, and nothing comparable on the far side.
+    margin = 0.125 - 0.25 / 1024
+    operand = (margin**2 - noise.modulus_switch_variance(P)) / 2
+    expected = math.erfc(1 / math.sqrt(2)) / 2 + math.erfc((0.375 - 0.25 / 1024) / margin / math.sqrt(2)) / 2
+    assert noise.gate_failure_log2(P, c.AND, operand) == pytest.approx(math.log2(expected), rel=1e-9)
+
+
+def test_more_messages_fail_more_often():
+    failures = [noise.table_failure_log2(P, n) for n in (2, 4, 8, 16, 256)]
+    assert failures == sorted(failures) and failures[0] < -100 and failures[-1] <= 0
+    with pytest.raises(InputError, match="n_messages: wanted a power of two, 2 to 512"):
+        noise.table_failure_log2(P, 1024)
