@@ -91,7 +91,7 @@ def _messages(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Messages, and the message that carries each read; a ciphertext that a place reads often is in one only."""
     keys, of_message = np.unique(made * n_places + reader_place, return_inverse=True)
-    first = np.unique(np.stack([reader_place, signal], axis=1), axis=0, return_index=True)[1]
+    first = np.unique(signal.astype(np.int64) * n_places + reader_place, return_index=True)[1]
     counts = np.bincount(of_message[first], minlength=len(keys))
     step, source, destination = keys // n_places**2, keys // n_places % n_places, keys % n_places
     return np.stack([step, source, destination, counts], axis=1), of_message
