@@ -1,4 +1,4 @@
-"""Layouts and ports of what moves between the parts of the TFHE machine (docs/fhe.md; its letters are used here too)."""
+"""Layouts and ports of what moves between the parts of the TFHE machine (docs/fhe.md, whose letters are used)."""
 
 from __future__ import annotations
 
