@@ -1,0 +1,11 @@
+"""How kernels are compiled: `entry` for what Python calls, `inner` for what only other kernels call.
+
+Both let other Python threads run meanwhile. Inner functions get no wrapper and no cache file of their own.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+entry = njit(cache=True, error_model="numpy", nogil=True)
+inner = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
