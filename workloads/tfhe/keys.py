@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -91,6 +92,13 @@ class Ciphertexts:
         return f"Ciphertexts({self.words.shape[:-1]} {what} of key {self.key_id.hex()})"
 
 
+class HasKeyId(Protocol):
+    """A key, or what works with one."""
+
+    @property
+    def key_id(self) -> bytes: ...
+
+
 def check_parameters(parameters: Parameters) -> None:
     """Raise DesignError, naming the field, where no key can be made for these parameters."""
     check_ranges(parameters, _RANGES)
@@ -160,7 +168,7 @@ def encrypt_bits(secret: SecretKey, bits: np.ndarray, seed: int | None = None) -
 
 def decrypt_bits(secret: SecretKey, ciphertexts: Ciphertexts) -> np.ndarray:
     """uint8 0 and 1. InputError for ciphertexts of another key or of integers."""
-    _check_own(secret, ciphertexts)
+    check_key(secret, ciphertexts)
     if ciphertexts.n_messages:
         raise InputError("ciphertext: wanted bits, got integers; decrypt them with decrypt_integers")
     return (phases(secret, ciphertexts.words) > 0).astype(np.uint8)
@@ -181,11 +189,18 @@ def decrypt_integers(secret: SecretKey, ciphertexts: Ciphertexts) -> np.ndarray:
 
     InputError for ciphertexts of another key or of bits.
     """
-    _check_own(secret, ciphertexts)
+    check_key(secret, ciphertexts)
     if not ciphertexts.n_messages:
         raise InputError("ciphertext: wanted integers, got bits; decrypt them with decrypt_bits")
     step = 2**31 // ciphertexts.n_messages
     return (phases(secret, ciphertexts.words) + step // 2) // step % (2 * ciphertexts.n_messages)
+
+
+def check_key(key: HasKeyId, ciphertexts: Ciphertexts) -> None:
+    """Raise InputError for ciphertexts of another key pair."""
+    if ciphertexts.key_id != key.key_id:
+        wanted, got = key.key_id.hex(), ciphertexts.key_id.hex()
+        raise InputError(f"ciphertext: wanted one of key {wanted}, got one of {got}; take its own key")
 
 
 def encode_integers(values: np.ndarray, n_messages: int) -> np.ndarray:
@@ -228,12 +243,6 @@ def _key_switch_key(secret: SecretKey, source: RandomSource) -> np.ndarray:
     weights = 1 << (32 - (np.arange(p.key_switch_levels, dtype=np.int64) + 1) * p.key_switch_base_bits)
     messages = (secret.extracted[:, None] * weights).astype(np.uint32)
     return _encrypt_lwe(secret.lwe, messages, p.lwe_noise, source)
-
-
-def _check_own(secret: SecretKey, ciphertexts: Ciphertexts) -> None:
-    if ciphertexts.key_id != secret.key_id:
-        wanted, got = secret.key_id.hex(), ciphertexts.key_id.hex()
-        raise InputError(f"ciphertext: wanted one of key {wanted}, got one of {got}; take its own key")
 
 
 def _label(key_id: bytes, insecure: bool) -> str:
