@@ -12,8 +12,8 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from designs.families.fhe import Design
 from hw.parts.activity import ActivityCounters, CycleCounter, counters_layout
 from hw.parts.array import tree
+from hw.parts.fhe_batches import Batches
 from hw.parts.fhe_commands import NUMBER_BITS, Commands, batch_layout, command_layout
-from hw.parts.fhe_control import Control
 from hw.parts.fhe_extract import Extract, Results
 from hw.parts.fhe_init import Init
 from hw.parts.fhe_key_rows import KeyRows
@@ -87,7 +87,7 @@ class BootstrappingMachine(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         design = self._design
-        self._commands, self._control = Commands(design), Control(design)
+        self._commands, self._control = Commands(design), Batches(design)
         self._load, self._rows = Load(design, self._commands.n_operands), KeyRows(design)
         self._init, self._extract, self._rotation = Init(design), Extract(design), Rotation(design)
         self._results = [Results(design) for _ in range(design.cores)]
