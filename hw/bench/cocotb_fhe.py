@@ -158,7 +158,8 @@ class _Run:
                 raise AssertionError(f"nothing moved from cycle {moved} to {cycle}: {self._left()}")
             cycle += 1
         dut.writes__ready.value = 0
-        if any(source.n_left for source in self._streams) or set(self.written) != self._results or dut.writes__valid.value == 1:
+        left = any(source.n_left for source in self._streams) or set(self.written) != self._results
+        if left or dut.writes__valid.value == 1:
             raise AssertionError(f"cycle {cycle}: done with {self._left()}")
 
     def _left(self) -> str:

@@ -1,4 +1,4 @@
-"""What a bootstrapping machine is given: beats of keys and ciphertexts, batches, commands (docs/fhe.md, sections 1, 2)."""
+"""What a bootstrapping machine is given: keys, ciphertexts, batches, commands (docs/fhe.md, sections 1 and 2)."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ class Load(wiring.Component):
         exponents = Signal(data.ArrayLayout(unsigned(exponent_bits(design)), lanes))
         cut = TORUS_BITS - exponent_bits(design)
         for lane in range(lanes):
-            extra = Mux(kept.chunk == last_chunk, constant, 0) if lane == last_lane else 0
+            extra = Mux(stores & (kept.chunk == last_chunk), constant, 0) if lane == last_lane else 0
             m.d.comb += total[lane].eq(scaled[lane] + Mux(adds, read.data[lane], 0) + extra)
             m.d.comb += exponents[lane].eq((total[lane] + (1 << (cut - 1)))[cut:TORUS_BITS])
         m.d.comb += [
