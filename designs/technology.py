@@ -85,6 +85,7 @@ class Technology:
     sram_leakage_nw_per_kb: float
     dram_kind: str
     dram_pj_per_bit: float
+    hbm_pj_per_bit: float
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,7 @@ def _technology(node_nm: int, scaling: Scaling, dram: str | None, chosen: Logic)
         sram_leakage_nw_per_kb=_number(_table("sram"), "leakage_nw_per_kb", "value") * node.area,
         dram_kind=kind,
         dram_pj_per_bit=pj_per_bit,
+        hbm_pj_per_bit=_number(_table("hbm"), "hbm2", "pj_per_bit"),
     )
 
 

@@ -13,7 +13,7 @@ from designs.families.tensor import Design
 from designs.technology import Technology, load_technology
 from explore.families.tensor.slices import by_slice
 from sim.cost import logic_features, nand2_equivalents
-from sim.inventory import Inventory
+from sim.inventory import OFF_CHIP, Inventory
 from sim.parts.tensor import tensor_inventory
 
 Measurement = Mapping[str, Any]  # as explore.area_fit stores them
@@ -102,7 +102,7 @@ def memory_bits(design: Design) -> int:
 
 
 def _logic(inventory: Inventory) -> dict[str, tuple[Any, ...]]:
-    return {name: tuple(p for p in parts if p.kind not in ("sram", "dram")) for name, parts in inventory.items()}
+    return {name: tuple(p for p in parts if p.kind not in ("sram", *OFF_CHIP)) for name, parts in inventory.items()}
 
 
 def _all_features() -> Technology:

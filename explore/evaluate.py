@@ -81,14 +81,12 @@ def evaluate(
         "seed": None,
     }
     columns = families.metrics(family)
-    return [
-        head
-        | {"point": dict(point)}
-        | _numbers(design, run, module.inventory(design, workload), scaling)
-        | _accuracy(module, design, run, workload)
-        | _figures(columns, run)
-        for point, design, run in zip(points, designs, runs, strict=True)
-    ]
+    rows = []
+    for point, design, run in zip(points, designs, runs, strict=True):
+        numbers = _numbers(design, run, module.inventory(design, workload), scaling)
+        accuracy = _accuracy(module, design, run, workload)
+        rows.append(head | {"point": dict(point)} | numbers | accuracy | _figures(columns, run, numbers))
+    return rows
 
 
 def _accuracy(module: ModuleType, design: Any, run: Run, workload: Workload) -> Row:
@@ -101,9 +99,14 @@ def _accuracy(module: ModuleType, design: Any, run: Run, workload: Workload) -> 
     return {"accuracy": measured.accuracy, "overflows": measured.overflows}
 
 
-def _figures(names: Sequence[str], run: Run) -> Row:
+def _figures(names: Sequence[str], run: Run, numbers: Row) -> Row:
     """The family's own columns, None in a failed row."""
-    return dict.fromkeys(names) if run.failure is not None else {name: _plain(run.figures[name]) for name in names}
+    if run.failure is not None:
+        return dict.fromkeys(names)
+    found = dict(run.figures)
+    for name, n_shares in run.energies_uj.items():
+        found[name] = numbers["energy_pj"] * run.n_inferences / n_shares * 1e-6
+    return {name: _plain(found[name]) for name in names}
 
 
 def _numbers(design: Any, run: Run, inventory: Inventory, scaling: technology.Scaling) -> Row:

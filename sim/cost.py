@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from designs.technology import FABRIC_KINDS, Technology
-from sim.inventory import Inventory, Kind, Part
+from sim.inventory import OFF_CHIP, Inventory, Kind, Part
 
 LEAKAGE = "leakage"  # slice of the energy breakdown; every other slice has the name of its part in the inventory
 
@@ -25,7 +25,7 @@ def area_um2(inventory: Inventory, technology: Technology) -> dict[str, float]:
     return {
         name: sum(part.count * _unit(part, technology).area_um2 for part in parts)
         for name, parts in inventory.items()
-        if any(part.kind != "dram" for part in parts)
+        if any(part.kind not in OFF_CHIP for part in parts)
     }
 
 
@@ -99,8 +99,8 @@ def _unit(part: Part, technology: Technology) -> _Unit:
 @lru_cache(maxsize=1 << 16)  # the points of a sweep share most sizes
 def _unit_of_size(kind: Kind, bits: int, other_bits: int, words: int, technology: Technology) -> _Unit:
     part = Part(kind=kind, bits=bits, other_bits=other_bits, words=words)
-    if kind == "dram":
-        access_pj = bits * technology.dram_pj_per_bit
+    if kind in OFF_CHIP:
+        access_pj = bits * (technology.dram_pj_per_bit if kind == "dram" else technology.hbm_pj_per_bit)
         return _Unit(0.0, 0.0, read_pj=access_pj, write_pj=access_pj)
     if kind == "sram":
         n_kb = _macro_kb(part)
@@ -132,7 +132,7 @@ def _dynamic_pj(
     for key in _counters(part):
         if any(key not in activity for activity in activities):
             raise CostError(f"{name}: wanted the activity counter {key!r}, got a run without it")
-    is_memory = part.kind in ("sram", "dram")
+    is_memory = part.kind in ("sram", *OFF_CHIP)
     if is_memory and part.operations:
         raise CostError(f"{name}: wanted reads and writes of a memory, got operations {sorted(part.operations)}")
     if not is_memory and (part.reads or (part.writes and part.kind != "fabric_register")):
@@ -157,7 +157,7 @@ def _n(uses: Mapping[str, float], activity: Mapping[str, int]) -> float:
 def _linear(part: Part, prices: Mapping[str, Mapping[str, float]]) -> float:
     coefficients = prices.get(part.kind)
     if coefficients is None:
-        known = ", ".join([*prices, *FABRIC_KINDS, "sram", "dram"])
+        known = ", ".join([*prices, *FABRIC_KINDS, "sram", *OFF_CHIP])
         raise CostError(f"{part.kind}: wanted a part with a price ({known}), got none for it")
     return _sum(part, coefficients)
 

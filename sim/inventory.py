@@ -17,7 +17,8 @@ from typing import Literal, TypeAlias
 
 from designs.technology import FabricKind, LogicKind
 
-Kind: TypeAlias = LogicKind | FabricKind | Literal["sram", "dram"]
+Kind: TypeAlias = LogicKind | FabricKind | Literal["sram", "dram", "hbm"]
+OFF_CHIP = ("dram", "hbm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class Part:
     - lut: one LUT of `bits` inputs of a LUT fabric with its share of the wires; an operation changes its output.
     - fabric_register: `bits` wide, in a LUT fabric; a write clocks one bit, an operation is a change of one bit.
     - sram: one single-ported macro of `words` words of `bits` bits.
-    - dram: off-chip memory: no area; one access moves `bits` bits.
+    - dram, hbm: off-chip memory, the latter stacked beside the chip: no area; one access moves `bits` bits.
 
     `operations`, `reads` and `writes` map an activity counter to how many operations (reads, writes) of ONE part each
     unit of the counter stands for: `operations={"macs": 1}` on the 256 multipliers of a PE array means that every MAC

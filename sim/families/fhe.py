@@ -273,6 +273,7 @@ def _run(
             "bootstrap_latency_us": bootstrap_latency_cycles(design) / design.clock_mhz,
             "failure_log2": failure_log2(p),
         },
+        energies_uj={"bootstrap_energy_uj": batches.n_bootstraps},
     )
 
 

@@ -318,7 +318,7 @@ def _memory(design: Design) -> tuple[Part, ...]:
     words = _WORD * design.ciphertext_words_per_cycle
     row = 8 * design.residue_bytes * design.key_residues_per_cycle
     return (
-        Part(kind="dram", bits=row, reads={"key_beats": 1.0}),
-        Part(kind="dram", bits=_WORD * design.key_switch_lanes, reads={"key_switch_beats": 1.0}),
-        Part(kind="dram", bits=words, reads={"read_beats": 1.0}, writes={"write_beats": 1.0}),
+        Part(kind="hbm", bits=row, reads={"key_beats": 1.0}),
+        Part(kind="hbm", bits=_WORD * design.key_switch_lanes, reads={"key_switch_beats": 1.0}),
+        Part(kind="hbm", bits=words, reads={"read_beats": 1.0}, writes={"write_beats": 1.0}),
     )

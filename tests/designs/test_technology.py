@@ -72,7 +72,8 @@ def test_whole_operation_scaling_gains_less_than_gates() -> None:
 
 def test_dram_has_a_price_by_kind_at_every_node() -> None:
     assert {load_technology(node).dram_pj_per_bit for node in technology.nodes_nm()} == {8}
-    assert load_technology(45, dram="hbm2").dram_pj_per_bit == 3.9
+    assert load_technology(45, dram="gddr5").dram_pj_per_bit == 14
+    assert {load_technology(node).hbm_pj_per_bit for node in technology.nodes_nm()} == {3.9}
     with pytest.raises(InputError, match="dram: wanted one of lpddr4, .*, got 'hbm9'"):
         load_technology(45, dram="hbm9")
 
