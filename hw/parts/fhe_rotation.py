@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from amaranth.hdl import Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from designs.families.fhe import Design
+from hw.parts.fhe_control import RotationControl
+from hw.parts.fhe_core import Core
 from hw.parts.fhe_types import (
     exponent_signature,
     extract_signature,
@@ -50,3 +53,39 @@ class Rotation(wiring.Component):
                 "events": Out(rotation_events(design)),
             }
         )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        design = self._design
+        m.submodules.control = control = RotationControl(design)
+        m.d.comb += [
+            control.start.eq(self.start),
+            control.slots.eq(self.slots),
+            control.n_cells.eq(self.n_cells),
+            control.row_taken.eq(self.row_taken),
+            self.done.eq(control.done),
+            self.row_release.eq(control.row_release),
+            self.exponent.en.eq(control.exponent_en),
+            self.exponent.step.eq(control.exponent_step),
+            self.exponent.slot.eq(control.exponent_slot),
+            self.key.en.eq(control.key_en),
+            self.key.place.eq(control.key_place),
+            self.key.address.eq(control.key_address),
+            self.events.eq(control.events),
+        ]
+        for number in range(design.cores):
+            m.submodules[f"core_{number}"] = core = Core(design)
+            m.d.comb += [
+                core.control.eq(control.control),
+                core.exponent.eq(self.exponent.data[number]),
+                core.key.eq(self.key.data),
+                core.init_valid.eq(self.init.valid),
+                core.init_slot.eq(self.init.slot),
+                core.init_word.eq(self.init.word),
+                core.init_data.eq(self.init.data[number]),
+                core.extract.en.eq(self.extract.en),
+                core.extract.slot.eq(self.extract.slot),
+                core.extract.word.eq(self.extract.word),
+                self.extract.data[number].eq(core.extract.data),
+            ]
+        return m

@@ -12,8 +12,8 @@ from hw.parts.fhe_steps import step_layout
 class Sequencer(wiring.Component):
     """Words 0.. of each of `n_passes` passes, which start `interval` cycles after one another.
 
-    Latency: `start` in cycle x; `step` is that of pass t, word w in cycle x + t interval + w, the first one in x itself.
-    A job keeps the station (n_passes - 1) interval + n_words cycles: `busy` is high in all of them but the first, and
+    Latency: `start` in cycle x; `step` is that of pass t, word w in cycle x + t interval + w, the first in x itself. A
+    job keeps the station (n_passes - 1) interval + n_words cycles: `busy` is high in all of them but the first, and
     `start` comes only while it is low; `last` is high in the last one. `step.place` is the job's number mod 2. `cells`
     is `cells_in` of cycle x for the whole job; `passes` is the same in the first cycle of each pass, 0 in others.
     """
@@ -60,9 +60,9 @@ class Handover(wiring.Component):
     """Two places between a station that fills them and one that takes them, in turn.
 
     `filled` (the first station starts the job that completes a place) in cycle x: the next one may start on it,
-    `has_job`, from cycle x + `fill_cycles` on, or as much earlier as `early` says. `taken` in cycle y: the place is free
-    again, `has_room`, from cycle y + `drain_cycles` on. Both are 1 or more. `filled` comes only with `has_room`, `taken`
-    with `has_job`. `cells_in` goes with the job, to `cells_out` (valid with `has_job`).
+    `has_job`, from cycle x + `fill_cycles` on, or as much earlier as `early` says. `taken` in cycle y: the place is
+    free again, `has_room`, from cycle y + `drain_cycles` on. Both are 1 or more. `filled` comes only with `has_room`,
+    `taken` with `has_job`. `cells_in` goes with the job, to `cells_out` (valid with `has_job`).
     """
 
     def __init__(self, *, fill_cycles: int, drain_cycles: int, n_cells: int, most_early: int = 0) -> None:

@@ -34,7 +34,7 @@ def rotate_step(design: Design) -> data.StructLayout:
 
 
 def multiply_step(design: Design) -> data.StructLayout:
-    """A step of MAC, `index` its column pass; whether the group is the first, and the transformed accumulator's place."""
+    """A step of MAC, `index` its column pass; whether its group is the first, and the place that is written."""
     return data.StructLayout(
         {
             "step": step_layout(n_passes=design.column_passes, n_words=design.poly_words),

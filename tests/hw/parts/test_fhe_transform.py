@@ -14,17 +14,9 @@ from hw.parts.fhe_rank import pass_interval, rank_latency, stages_of
 from hw.parts.fhe_transform import ForwardTransform, InverseTransform
 from hw.parts.fhe_twiddles import factors, pass_factors
 from tests.hw.parts import fhe_reference as reference
+from tests.hw.parts.fhe_designs import machine
 
 pytestmark = pytest.mark.rtl
-
-
-def machine(**fields: Any) -> Design:
-    design = Design(**{"parameter_set": "custom", "lwe_dimension": 2, "glwe_dimension": 1, "decomposition_levels": 1,
-                       "decomposition_base_bits": 4, "key_switch_levels": 1, "key_switch_base_bits": 1, "lwe_noise": 1e-5,
-                       "glwe_noise": 1e-9, "key_switch_lanes": 1, "ciphertext_words_per_cycle": 1,
-                       "key_residues_per_cycle": 1, "key_columns": 1} | fields)  # fmt: skip
-    design.check()
-    return design
 
 
 SMALL = machine(ring_degree=16, coefficients_per_cycle=2, ntt_ranks=4)
