@@ -66,51 +66,76 @@ def output_variance(p: Parameters, op: int = c.NAND) -> float:
     return (2 if op == c.MUX else 1) * rotation_variance(p) + key_switch_variance(p)
 
 
+def shared_variance(p: Parameters, op: int = c.NAND) -> float:
+    """Of the part of output_variance that is the same in all results under one key: over keys alone."""
+    n_rotations = 2 if op == c.MUX else 1
+    n_products = p.glwe_dimension * p.ring_degree * p.key_switch_levels
+    return n_products / 4 * _rounded(p.lwe_noise) + n_rotations**2 * _last_cut_square(p)
+
+
 def modulus_switch_variance(p: Parameters) -> float:
     """What rounding to exponents adds, over keys and ciphertexts."""
     return (1 + p.lwe_dimension / 2) * _rounding_square(32 - p.ring_degree.bit_length())
 
 
-def noise_of_key(secret: SecretKey, key: EvaluationKey) -> Noise:
-    """Of two-input gates' results with these very keys, over ciphertexts: a key's own noise does not average out.
+def noise_of_key(secret: SecretKey, key: EvaluationKey, op: int = c.NAND) -> Noise:
+    """Of a gate's results with these very keys, over ciphertexts: a key's own noise does not average out.
 
-    Digits have mean -1/2, so that the sum of all noises in the key-switching key shifts every result.
+    Digits have mean -1/2, so that the sum of all noises in the key-switching key shifts every result. NOT: ValueError.
     """
-    p, weight = secret.parameters, int(secret.lwe.sum())
-    errors = _key_switch_errors(secret, key.key_switch_key)
-    base_square = 4.0**p.key_switch_base_bits
-    cut = _cut_means(p, secret.glwe)
-    variance = (
-        _steps_variance(p)
-        + weight * (1 + int(secret.glwe.sum())) * _cut_variance(p)
-        + max(weight - 1, 0) * float(np.mean(cut**2))
-        + (base_square - 1) / 12 * float(np.sum(errors**2))
-        + int(secret.glwe.sum()) * _rounding_square(32 - p.key_switch_levels * p.key_switch_base_bits)
+    if op == c.NOT:
+        raise ValueError("a NOT keeps the noise of its operand")
+    rotation, n_rotations = _rotation_of_key(secret), 2 if op == c.MUX else 1
+    switch = _key_switch_of_key(secret, key.key_switch_key)
+    return Noise(
+        mean=n_rotations * rotation.mean + switch.mean, variance=n_rotations * rotation.variance + switch.variance
     )
-    return Noise(mean=float(errors.sum()) / 2 - (float(cut[0]) if weight else 0.0), variance=variance)
 
 
-def gate_failure_log2(p: Parameters, op: int, operand_variance: float) -> float:
-    """log2 of the probability that a gate's result is wrong; operands are independent, of this variance. NOT: -inf."""
+def _rotation_of_key(secret: SecretKey) -> Noise:
+    p, weight = secret.parameters, int(secret.lwe.sum())
+    cut = _cut_means(p, secret.glwe)
+    varying = weight * (1 + int(secret.glwe.sum())) * _cut_variance(p)
+    turned = max(weight - 1, 0) * float(np.mean(cut**2))
+    return Noise(mean=-float(cut[0]) if weight else 0.0, variance=_steps_variance(p) + varying + turned)
+
+
+def _key_switch_of_key(secret: SecretKey, key_switch_key: np.ndarray) -> Noise:
+    p, errors = secret.parameters, _key_switch_errors(secret, key_switch_key)
+    products = (4.0**p.key_switch_base_bits - 1) / 12 * float(np.sum(errors**2))
+    rounding = int(secret.glwe.sum()) * _rounding_square(32 - p.key_switch_levels * p.key_switch_base_bits)
+    return Noise(mean=float(errors.sum()) / 2, variance=products + rounding)
+
+
+def gate_failure_log2(p: Parameters, op: int, operand_op: int | None = c.NAND) -> float:
+    """log2 of the probability, over keys and ciphertexts, that a gate's result is wrong. NOT: -inf.
+
+    Operands are results of gates `operand_op`, None: freshly encrypted. Two of one key share a part of their noise,
+    which is taken to add, whatever signs NOTs gave it. An operand that is read twice by a gate is not covered.
+    """
     if op == c.NOT:
         return -math.inf
     if op == c.MUX:  # either of its two rotations
-        return 1.0 + gate_failure_log2(p, c.AND, operand_variance)
+        return 1.0 + gate_failure_log2(p, c.AND, operand_op)
     factor_a, factor_b, _constant = LINEAR[op]
-    variance = (factor_a**2 + factor_b**2) * operand_variance + modulus_switch_variance(p)
+    operand, shared = _rounded(p.lwe_noise), 0.0
+    if operand_op is not None:
+        operand, shared = output_variance(p, operand_op), shared_variance(p, operand_op)
+    inputs = (factor_a**2 + factor_b**2) * operand + 2 * abs(factor_a * factor_b) * shared
     margin = 0.125 * abs(factor_a)  # of operands +-1/8: 1/8 from 0 or 1/2, and 1/4 where they are doubled
-    return _tails_log2((margin, 0.5 - margin), variance, p)
+    return _tails_log2((margin, 0.5 - margin), inputs + modulus_switch_variance(p), p)
 
 
 def failure_log2(p: Parameters) -> float:
-    """log2 of the failure probability of the worst gate: a MUX whose operands come from MUXes."""
-    return gate_failure_log2(p, c.MUX, output_variance(p, c.MUX))
+    """log2 of the failure probability of the worst gate with the worst operands: results of MUXes."""
+    return max(gate_failure_log2(p, op, c.MUX) for op in range(len(c.OPS)))
 
 
 def table_failure_log2(p: Parameters, n_messages: int, operand_variance: float | None = None) -> float:
     """log2 of the probability that a table of integers is read at a wrong place.
 
-    `operand_variance`: of its operand, that of a table's result unless given; sums of x ciphertexts have x times it.
+    `operand_variance`: of its operand, unless given that of a table's result; a sum of x results has x times it and
+    x (x - 1) times shared_variance.
     InputError for a number of messages that the ring cannot tell apart.
     """
     check_message_space(n_messages, p)
