@@ -306,7 +306,7 @@ def _axis_values(node: yaml_strict.Node, field: Field) -> list[tuple[Value, yaml
 
 def _range_values(node: yaml_strict.Mapping, field: Field) -> list[int]:
     node.expect_keys(("range", "scale"), "a range")
-    if field.type is not int:
+    if field.type is not int or field.choices:
         raise node.place.error(f"{field.name}: wanted {field.wanted}, got a range; list the values")
     ends = node.entries.get("range")
     if not isinstance(ends, yaml_strict.Sequence) or len(ends.items) != 2:

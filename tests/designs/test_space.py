@@ -226,7 +226,23 @@ def test_constraints(text: str, row: dict[str, float | None], holds: bool) -> No
 def test_fields_that_yaml_cannot_hold_are_refused() -> None:
     from dataclasses import make_dataclass
 
-    with pytest.raises(TypeError, match="wanted int, bool, str or a Literal of text"):
+    with pytest.raises(TypeError, match="wanted int, float, bool, str or a Literal"):
         fields_of(make_dataclass("D", [("x", list, None)]))
     with pytest.raises(TypeError, match="a design parameter needs a default"):
         fields_of(make_dataclass("D", [("x", int)]))
+
+
+def test_numbers_and_choices_among_numbers_are_read_strictly() -> None:
+    from dataclasses import make_dataclass
+    from typing import Literal
+
+    fields = fields_of(make_dataclass("D", [("x", float, 0.5), ("n", Literal[32, 64], 64)]))
+    x, n = fields["x"], fields["n"]
+    assert (x.accept(1e-9), x.accept(3), x.parse("2"), x.parse("1.5e-9")) == (1e-9, 3.0, 2.0, 1.5e-9)
+    assert type(x.accept(3)) is float and (n.accept(32), n.parse("64")) == (32, 64)
+    for field, value, got in ((x, True, "True"), (x, "nan", "'nan'"), (n, 48, "48"), (n, "64", "'64'"), (n, 64.0, "64.0")):
+        with pytest.raises(ValueError, match=f"wanted {field.wanted}, got {got}"):
+            field.accept(value)
+    for field, text in ((x, "1e"), (x, "inf"), (x, "1e999"), (n, "33")):
+        with pytest.raises(ValueError, match="wanted"):
+            field.parse(text)

@@ -504,16 +504,22 @@ def random_design(rng: np.random.Generator) -> Design:
     )
 
 
-def random_case(seed: int, n_batches: int = 4) -> tuple[Design, Program]:
-    """(machine, program of up to so many batches)."""
-    rng = np.random.default_rng(seed)
+def random_design_that_fits(rng: np.random.Generator) -> Design:
+    """A small machine that can be built."""
     while True:
         design = random_design(rng)
         try:
             design.check()
         except DesignError:
             continue
-        return design, random_program(rng, design, int(rng.integers(1, n_batches + 1)))
+        return design
+
+
+def random_case(seed: int, n_batches: int = 4) -> tuple[Design, Program]:
+    """(machine, program of up to so many batches)."""
+    rng = np.random.default_rng(seed)
+    design = random_design_that_fits(rng)
+    return design, random_program(rng, design, int(rng.integers(1, n_batches + 1)))
 
 
 def random_stalls(rng: np.random.Generator, beats: dict[str, int]) -> dict[str, Any]:
