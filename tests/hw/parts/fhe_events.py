@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from math import floor
 
 from designs.families.fhe import Design
@@ -32,9 +32,9 @@ def job_starts(
         for kind in "FI":
             keeps[f"{kind}{y}"] = (x[y] - 1) * interval + words
             lasts[f"{kind}{y}"] = (x[y] - 1) * interval + latency
-    reads = {station: words for station in order} | {"MAC": keeps["MAC"]}
+    reads = dict.fromkeys(order, words) | {"MAC": keeps["MAC"]}
 
-    @lru_cache(maxsize=None)
+    @cache
     def start(station: str, q: int) -> int:
         place = order.index(station)
         bounds = [start(station, q - 1) + keeps[station]] if q else []
