@@ -19,6 +19,7 @@ from workloads.tfhe.polynomials import sum_of_products
 from workloads.tfhe.random_source import RandomSource
 
 KEY_ID_BYTES = 16
+_WORDS_AT_ONCE = 1 << 22  # of masks while a key is made: some 300 MB with their transforms
 _RANGES = (
     ("lwe_dimension", 2, 4095),
     ("glwe_dimension", 1, 7),
@@ -153,8 +154,8 @@ def phases(secret: SecretKey, words: np.ndarray, extracted: bool = False) -> np.
     key = secret.extracted if extracted else secret.lwe
     if words.shape[-1] != len(key) + 1:
         raise InputError(f"ciphertext: wanted {len(key) + 1} words for this key, got {words.shape[-1]}; take its own")
-    masked = words[..., :-1] @ key.astype(np.uint32)
-    return (words[..., -1] - masked).view(np.int32).astype(np.int64)
+    found = words[..., -1:] - words[..., :-1] @ key[:, None].astype(np.uint32)
+    return found.view(np.int32)[..., 0].astype(np.int64)
 
 
 def encrypt_bits(secret: SecretKey, bits: np.ndarray, seed: int | None = None) -> Ciphertexts:
@@ -219,7 +220,8 @@ def _encrypt_lwe(key: np.ndarray, messages: np.ndarray, deviation: float, source
     messages = np.asarray(messages, np.uint32)
     words = np.empty((*messages.shape, len(key) + 1), np.uint32)
     words[..., :-1] = source.words(*messages.shape, len(key))
-    words[..., -1] = words[..., :-1] @ key.astype(np.uint32) + messages + source.noise(deviation, *messages.shape)
+    words[..., -1:] = words[..., :-1] @ key[:, None].astype(np.uint32) + messages[..., None]
+    words[..., -1:] += source.noise(deviation, *messages.shape, 1)
     return words
 
 
@@ -228,14 +230,23 @@ def _bootstrap_key(secret: SecretKey, source: RandomSource) -> np.ndarray:
     p = secret.parameters
     key = np.empty(bootstrap_key_shape(p), np.uint32)
     rows = key.reshape(-1, p.glwe_dimension + 1, p.ring_degree)
-    rows[:, :-1] = source.words(len(rows), p.glwe_dimension, p.ring_degree)
-    rows[:, -1] = sum_of_products(secret.glwe[None].astype(np.int64), rows[:, :-1].swapaxes(0, 1).copy())[0]
-    rows[:, -1] += source.noise(p.glwe_noise, len(rows), p.ring_degree)
+    at_once = max(1, _WORDS_AT_ONCE // (p.glwe_dimension * p.ring_degree))
+    for low in range(0, len(rows), at_once):
+        _fill_with_zeros(rows[low : low + at_once], secret, source)
     for level in range(p.decomposition_levels):
         weight = np.uint32(1 << (32 - (level + 1) * p.decomposition_base_bits))
         for column in range(p.glwe_dimension + 1):
             key[:, column, level, column, 0] += secret.lwe * weight
     return key
+
+
+def _fill_with_zeros(rows: np.ndarray, secret: SecretKey, source: RandomSource) -> None:
+    """GLWE encryptions of 0 into rows (.., k + 1, N): uniform masks, and their products with the key plus noise."""
+    n_rows, columns, ring_degree = rows.shape
+    masks = source.words(columns - 1, n_rows, ring_degree)
+    rows[:, :-1] = masks.swapaxes(0, 1)
+    rows[:, -1] = sum_of_products(secret.glwe[None].astype(np.int64), masks)[0]
+    rows[:, -1] += source.noise(secret.parameters.glwe_noise, n_rows, ring_degree)
 
 
 def _key_switch_key(secret: SecretKey, source: RandomSource) -> np.ndarray:

@@ -35,7 +35,7 @@ class RandomSource:
         """Gaussian torus words, uint32: a normal variate times `deviation` 2^32, rounded to the nearest integer.
 
         The variate is the inverse of the normal distribution at (u + 1/2) 2^-54, u of 53 uniform bits, with the sign
-        of another bit: the tail beyond 8.2 deviations (less than 2^-52) is cut, and double precision is the resolution.
+        of another bit: the tails beyond 8.37 deviations, 2^-54 in all, are cut, and double precision is the resolution.
         """
         uniform = np.frombuffer(self.bytes(8 * int(np.prod(shape))), "<u8").reshape(shape)
         magnitudes = -ndtri(((uniform >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-54)

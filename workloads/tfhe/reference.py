@@ -18,7 +18,7 @@ from workloads.tfhe.polynomials import rotate, sum_of_products
 def linear(a: np.ndarray, b: np.ndarray, factor_a: int, factor_b: int, constant: int) -> np.ndarray:
     """factor_a a + factor_b b + (0, .., 0, constant) of ciphertexts (.., n + 1)."""
     result = a * np.uint32(factor_a % 2**32) + b * np.uint32(factor_b % 2**32)
-    result[..., -1] += np.uint32(constant % 2**32)
+    result[..., -1:] += np.uint32(constant % 2**32)
     return result
 
 

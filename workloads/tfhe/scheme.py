@@ -5,6 +5,7 @@ Work is done by an engine (`Engine` below): that of workloads/tfhe/kernels, or `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import numpy as np
@@ -123,6 +124,24 @@ class Evaluator:
         extracted = self.engine.bootstrap(flat, tests.reshape(-1, p.ring_degree) if tests.ndim > 1 else tests)
         words = self.engine.key_switch(extracted).reshape(operands.words.shape)
         return Ciphertexts(key_id=self.key_id, n_messages=n_results, words=words)
+
+
+def weighted_sum(operands: Sequence[Ciphertexts], factors: Sequence[int], constant: int = 0) -> Ciphertexts:
+    """factors[0] operands[0] + .. + constant, of integers modulo 2 n_messages: no rotation, and the noises add.
+
+    A table reads the sum where it is within 0..n_messages - 1. InputError for bits, and for operands of other keys,
+    numbers of messages or shapes than the first.
+    """
+    first = operands[0]
+    for operand in operands:
+        check_key(first, operand)
+        if not operand.n_messages or (operand.n_messages, operand.words.shape) != (first.n_messages, first.words.shape):
+            raise InputError(f"sum: wanted integers of one kind and shape, got {', '.join(map(repr, operands))}")
+    words = np.zeros_like(first.words)
+    for operand, factor in zip(operands, factors, strict=True):
+        words += operand.words * np.uint32(factor % 2**32)
+    words[..., -1:] += np.uint32(constant * (2**31 // first.n_messages) % 2**32)
+    return Ciphertexts(key_id=first.key_id, n_messages=first.n_messages, words=words)
 
 
 def table_polynomials(table: np.ndarray, ring_degree: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from workloads.tfhe.keys import (
     encrypt_integers,
     generate_keys,
 )
-from workloads.tfhe.scheme import Evaluator, ReferenceEngine, evaluate_gates, table_polynomials
+from workloads.tfhe.scheme import Evaluator, ReferenceEngine, evaluate_gates, table_polynomials, weighted_sum
 
 SECRET, KEY = generate_keys(TINY, seed=5)
 EVALUATOR = Evaluator(KEY)
@@ -57,6 +57,17 @@ def test_tables_of_integers():
     assert decrypt_integers(secret, halves).tolist() == [0, 1, 0, 1]
 
 
+def test_weighted_sums_of_integers_and_a_table_of_two():
+    secret, key = generate_keys(replace(WIDE, ring_degree=256), seed=7)
+    high, low = np.divmod(np.arange(9), 3)
+    a, b = (encrypt_integers(secret, x, 16, seed=int(x[-1])) for x in (high, low))
+    joined = weighted_sum([a, b], [3, 1])
+    assert decrypt_integers(secret, joined).tolist() == list(range(9))
+    assert decrypt_integers(secret, weighted_sum([joined], [-1], 20)).tolist() == [20 - x for x in range(9)]
+    table = np.array([x // 3 * (x % 3) for x in range(16)])
+    assert np.array_equal(decrypt_integers(secret, Evaluator(key).apply_table(joined, table)), high * low)
+
+
 def test_table_polynomial_by_hand():
     table = np.array([10, 20], np.uint32)
     assert table_polynomials(table, 8).view(np.int32).tolist() == [10, 10, 20, 20, 20, 20, -10, -10]
@@ -92,6 +103,8 @@ def test_refusals():
         EVALUATOR.apply_table(integers, np.arange(5))
     with refused("table: wanted results 0 to 1, got 0 to 3"):
         EVALUATOR.apply_table(integers, np.arange(4), n_results=2)
+    with refused("sum: wanted integers of one kind and shape, got .* bits of key"):
+        weighted_sum([integers, bits], [1, 1])
     words = bits.words
     with refused("gates: wanted a row of codes 0 to 11"):
         evaluate_gates(EVALUATOR.engine, np.array([1, 12]), words, words, words)
