@@ -5,18 +5,17 @@ Results go to stdout; progress and errors to stderr. With `--json`, stdout carri
 
 from __future__ import annotations
 
-import json
-import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from designs.errors import InputError, is_interrupt
+from lockstep import encrypted_commands
+from lockstep.terminal import JsonOption, drop_stdout, make_folder, print_result, steps
 from lockstep.workload_help import NAMES, WorkloadCommand
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(encrypted_commands.app)
 
 SpaceArgument = Annotated[
     str, typer.Argument(metavar="SPACE", help="Design space: a .yaml file or its name, as tensor.")
@@ -41,7 +41,6 @@ WorkloadOption = Annotated[
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Pin a parameter; repeat for more.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 ScalingOption = Annotated[
     Literal["stillmaker_baas", "whole_operation"], typer.Option(help="How energies scale from 45 nm to other nodes.")
 ]
@@ -74,7 +73,7 @@ def simulate(
     loaded = api.workload_of(chosen, workload)
     row = api.simulate(chosen, loaded, tiles=_tiles(tile), timeline=timeline, scaling=scaling)
     _note_open_axes(chosen)
-    _print(row, json_, lambda: show.simulation(row))
+    print_result(row, json_, lambda: show.simulation(row))
 
 
 @app.command(
@@ -106,7 +105,7 @@ def sweep(
     loaded = api.workload_of(chosen, workload)
     folder = Path("out") / chosen.name
     file = store if store is not None else folder / "results.sqlite"
-    _make_folder(file.parent)
+    make_folder(file.parent)
     found = api.sweep(
         chosen,
         loaded,
@@ -133,7 +132,7 @@ def sweep(
         "objectives": list(chosen.objectives),
         "pareto_front": found.pareto_front,
     }
-    _print(document, json_, lambda: show.swept(chosen, loaded.name, found, file, page))
+    print_result(document, json_, lambda: show.swept(chosen, loaded.name, found, file, page))
 
 
 @app.command(cls=WorkloadCommand, epilog="Example: lockstep rtl tensor --set array_rows=4 --set array_cols=4 -o rtl")
@@ -149,11 +148,11 @@ def rtl(
 
     chosen = _space(space, set_)
     loaded = None if workload is None else api.workload_of(chosen, workload)  # a wrong one leaves no folder behind
-    _make_folder(output)
+    make_folder(output)
     print("rtl: building the machine and its Verilog; arrays of thousands of PEs take minutes", file=sys.stderr)
     written = [str(path) for path in api.rtl(chosen, output, workload=loaded)]
     _note_open_axes(chosen)
-    _print({"files": written, "point": chosen.first_point()}, json_, lambda: "\n".join(written))
+    print_result({"files": written, "point": chosen.first_point()}, json_, lambda: "\n".join(written))
 
 
 @app.command(
@@ -187,7 +186,7 @@ def verify(
                 chosen, workload, images, simulator=simulator, progress=lambda n_new, n_all: shown.advance(n_new)
             )
         _note_open_axes(chosen)
-        _print(show.network_document(network), json_, lambda: show.network_verification(network, images))
+        print_result(show.network_document(network), json_, lambda: show.network_verification(network, images))
         if network.differences:
             raise typer.Exit(1)
         return
@@ -201,7 +200,7 @@ def verify(
             waves_dir=waves,
             progress=lambda n_done, n_all: shown.advance(1),
         )
-    _print(show.verification_document(found), json_, lambda: show.verification(found))
+    print_result(show.verification_document(found), json_, lambda: show.verification(found))
     if found.differences:
         raise typer.Exit(1)
 
@@ -225,7 +224,7 @@ def synth(
     chosen = _space(space, set_)
     found = api.synth(chosen, workload=workload, target=target, liberty=liberty, place=place)
     _note_open_axes(chosen)
-    _print(found, json_, lambda: show.synthesis(found))
+    print_result(found, json_, lambda: show.synthesis(found))
 
 
 @app.command(epilog="Example: lockstep report results.sqlite -o page")
@@ -239,7 +238,7 @@ def report(
     from lockstep import api
 
     written = [str(path) for path in api.report(store, output, parquet=parquet, command=_command_line())]
-    _print({"files": written}, json_, lambda: "\n".join(written))
+    print_result({"files": written}, json_, lambda: "\n".join(written))
 
 
 @app.command(epilog="Example: lockstep trace model.onnx -o model.npz --bind batch=1")
@@ -259,7 +258,7 @@ def trace(
     from lockstep import api, show
 
     found = api.trace(file, output, bind=_bindings(bind), samples=samples)
-    _print(found, json_, lambda: show.traced(found, api.space_for(output)))
+    print_result(found, json_, lambda: show.traced(found, api.space_for(output)))
 
 
 @app.command(
@@ -279,10 +278,10 @@ def train(
     chosen = _space(space, set_)
     api.spare_inputs(output, workload)
     loaded = api.workload_of(chosen, workload)
-    with _steps(f"train {chosen.name}", wanted=not json_ or sys.stderr.isatty()) as progress:
+    with steps(f"train {chosen.name}", wanted=not json_ or sys.stderr.isatty()) as progress:
         found = api.train(chosen, output, workload=loaded, progress=progress)
     _note_open_axes(chosen)
-    _print(found, json_, lambda: show.trained(found, api.space_for(loaded)))
+    print_result(found, json_, lambda: show.trained(found, api.space_for(loaded)))
 
 
 @app.command(epilog="Examples: lockstep reproduce --list, lockstep reproduce poetbin -o page")
@@ -298,13 +297,13 @@ def reproduce(
 
     if list_:
         known = api.reproductions()
-        _print(known, json_, lambda: show.reproductions(known))
+        print_result(known, json_, lambda: show.reproductions(known))
         return
     if name is None:
         raise InputError("reproduce: wanted a NAME, got none; lockstep reproduce --list tells which there are")
-    with _steps(f"reproduce {name}", wanted=not json_ or sys.stderr.isatty()) as progress:
+    with steps(f"reproduce {name}", wanted=not json_ or sys.stderr.isatty()) as progress:
         found = api.reproduce(name, output, place=place, progress=progress)
-    _print(found, json_, lambda: show.reproduction(found))
+    print_result(found, json_, lambda: show.reproduction(found))
 
 
 @app.command(epilog="Example: lockstep formats weights.npz --value-bits 8")
@@ -322,7 +321,7 @@ def formats(
     from lockstep import api, show
 
     found = api.formats(matrix, value_bits=value_bits, pattern=pattern, n_macs=n_macs, n_sets=n_sets)
-    _print(found, json_, lambda: show.formats(found))
+    print_result(found, json_, lambda: show.formats(found))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -337,10 +336,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code if isinstance(code, int) else 0
     except InputError as error:
         return _complain(str(error), 2)
-    except (KeyboardInterrupt, typer.Abort):
-        return _complain("interrupted", 130)
+    except (KeyboardInterrupt, typer.Abort) as error:
+        return _complain(str(error) or "interrupted", 130)
     except BrokenPipeError:  # `lockstep ... | head`: the reader has enough
-        _drop_stdout()
+        drop_stdout()
         return 0
     except Exception as error:
         if _is_interrupted_sweep(error):
@@ -372,21 +371,6 @@ def _usage_message(error: Exception) -> str | None:
 def _complain(message: str, code: int) -> int:
     print("lockstep: " + " ".join(message.split()), file=sys.stderr)
     return code
-
-
-def _print(document: Any, as_json: bool, text: Any) -> None:
-    try:
-        print(json.dumps(document, allow_nan=False) if as_json else text(), flush=True)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        _drop_stdout()
-        raise InputError(f"stdout: wanted room for the result, got: {error.strerror}; send it elsewhere") from error
-
-
-def _drop_stdout() -> None:
-    """Let what is still buffered go nowhere, so that the interpreter's last flush does not fail again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _space(space: str, settings: Sequence[str] | None) -> Space:
@@ -421,34 +405,6 @@ def _pairs(pairs: Sequence[str] | None, option: str, example: str) -> dict[str, 
             raise InputError(f"{option} {pair}: wanted each name once, got {name!r} twice")
         found[name] = value
     return found
-
-
-@contextmanager
-def _steps(title: str, *, wanted: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """A callback that is told (what is done, steps done, steps in all) and shows it; quiet until then."""
-    from explore.progress import Progress, progress_for
-
-    with ExitStack() as stack:
-        shown: Progress | None = None
-        now = "", 0
-
-        def tell(what: str, n_done: int, n_all: int) -> None:
-            nonlocal shown, now
-            if shown is None or what != now[0]:
-                stack.close()  # the last step's own
-                shown = stack.enter_context(progress_for(f"{title}: {what}", n_all, 0, wanted=wanted))
-                now = what, 0
-            shown.advance(n_done - now[1])
-            now = what, n_done
-
-        yield tell
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: wanted a folder to write to, got: {error.strerror}; name another") from error
 
 
 def _note_open_axes(space: Space) -> None:

@@ -67,7 +67,9 @@ def execute(
     caller removes it when the outputs are safe. ExecutionInterrupted for Ctrl-C. InputError for inputs that are not
     this circuit's or this key's, and for the checkpoint of another circuit, key or inputs.
     """
-    _check(circuit, inputs, key, engine)
+    check_inputs(circuit, inputs, key)
+    if engine.parameters != key.parameters:
+        raise InputError("engine: wanted one for the parameters of the key, got another; make it from the key")
     if batch < 1 or (n_threads is not None and n_threads < 1):
         raise InputError(f"execute: wanted a batch and n_threads of 1 or more, got {batch} and {n_threads}")
     began = time.monotonic()
@@ -88,14 +90,13 @@ def execute(
     )
 
 
-def _check(circuit: Circuit, inputs: Ciphertexts, key: EvaluationKey, engine: Engine) -> None:
+def check_inputs(circuit: Circuit, inputs: Ciphertexts, key: EvaluationKey) -> None:
+    """Raise InputError for ciphertexts of another key, or that are not the input bits of this circuit."""
     if inputs.key_id != key.key_id:
         raise InputError(
             f"ciphertexts: wanted those of key {key.key_id.hex()}, got those of {inputs.key_id.hex()}; take their own "
             "evaluation key"
         )
-    if engine.parameters != key.parameters:
-        raise InputError("engine: wanted one for the parameters of the key, got another; make it from the key")
     wanted = (circuit.n_inputs, key.parameters.lwe_dimension + 1)
     if inputs.n_messages or inputs.words.shape != wanted or inputs.words.dtype != np.uint32:
         what = f"integers below {inputs.n_messages}" if inputs.n_messages else "bits"

@@ -1,0 +1,374 @@
+"""Programs on encrypted inputs: keys, encryption, execution without the secret key, decryption; alone or all in one.
+
+What this is and is not (a functional model, no audited library): docs/tfhe.md. Bad input raises InputError, one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from designs.errors import InputError
+from designs.spelling import shown
+
+if TYPE_CHECKING:
+    from workloads.circuits.circuit import Circuit, Port
+    from workloads.tfhe.execute import Execution
+    from workloads.tfhe.kernels.engine import Arithmetic
+    from workloads.tfhe.keys import Ciphertexts, EvaluationKey, SecretKey
+
+ProgramLike: TypeAlias = "Circuit | str | Path"
+Progress: TypeAlias = Callable[[str, int, int], None]
+DEFAULT_PARAMETERS = "tfhe_lib_128"
+SECRET, EVALUATION = ".secret", ".evaluation"  # endings of the two files of a key
+
+
+def compile(program: ProgramLike, output: str | Path | None = None, *, entry: str | None = None) -> dict[str, Any]:
+    """A C program, or any other circuit, in numbers: gates by kind, bootstraps, depth, widths, ports.
+
+    `output` is a .gates file to write the circuit to; `entry` the function of a C file that has several.
+    """
+    from workloads.circuits.circuit import OPS
+    from workloads.circuits.files import save_circuit
+    from workloads.circuits.levels import shape_of
+
+    circuit = circuit_of(program, entry)
+    if output is not None:
+        _spare(output, program)
+        save_circuit(circuit, output)
+    counts = {op: int(n) for op, n in enumerate(_counts(circuit)) if n}
+    return {
+        "program": circuit.name,
+        "digest": circuit.digest,
+        **vars(shape_of(circuit)),
+        "gates_by_kind": {OPS[op]: counts[op] for op in sorted(counts, key=lambda op: -counts[op])},
+        "inputs": [_port(port) for port in circuit.inputs],
+        "outputs": [_port(port) for port in circuit.output_ports],
+        "output": None if output is None else str(output),
+    }
+
+
+def keygen(name: str | Path, *, parameters: str = DEFAULT_PARAMETERS, seed: int | None = None) -> dict[str, Any]:
+    """Make two keys: NAME.secret, which its owner alone may read (mode 600), and NAME.evaluation for who computes.
+
+    `parameters` is a named set or a .yaml file. Keys from a seed are for tests, and labelled insecure. InputError where
+    one of the files exists.
+    """
+    from workloads.tfhe import files
+    from workloads.tfhe.keys import generate_keys
+    from workloads.tfhe.parameter_files import load_parameters
+
+    chosen = load_parameters(parameters)
+    paths = [Path(f"{name}{ending}") for ending in (SECRET, EVALUATION)]
+    for path in paths:
+        if path.exists():
+            raise InputError(f"{path}: wanted a new key, got a file that exists; name another, or remove it")
+    secret, key = generate_keys(chosen, seed)
+    files.save_secret_key(secret, paths[0])
+    files.save_evaluation_key(key, paths[1])
+    sizes = {"secret_key_bytes": paths[0].stat().st_size, "evaluation_key_bytes": paths[1].stat().st_size}
+    return {"secret_key": str(paths[0]), "evaluation_key": str(paths[1]), **key_facts(secret), **sizes}
+
+
+def encrypt(
+    secret_key: str | Path,
+    program: ProgramLike,
+    inputs: Sequence[str] | Mapping[str, Any],
+    output: str | Path,
+    *,
+    entry: str | None = None,
+) -> dict[str, Any]:
+    """Encrypt a program's inputs with a secret key into a file; `inputs` as words of a command line, or by name."""
+    from workloads.circuits.values import encode_inputs
+    from workloads.tfhe import files
+    from workloads.tfhe.keys import encrypt_bits
+
+    secret = files.load_secret_key(secret_key)
+    circuit = circuit_of(program, entry)
+    values = _values(circuit, inputs)
+    _spare(output, secret_key)
+    files.save_ciphertexts(encrypt_bits(secret, encode_inputs(circuit.inputs, values)), output)
+    size = Path(output).stat().st_size
+    return {"program": circuit.name, "inputs": values, "output": str(output), "bytes": size, **key_facts(secret)}
+
+
+def evaluate(
+    evaluation_key: str | Path,
+    program: ProgramLike,
+    ciphertexts: str | Path,
+    output: str | Path,
+    *,
+    entry: str | None = None,
+    arithmetic: Arithmetic = "fast",
+    threads: int | None = None,
+    batch: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Run a program on encrypted inputs, without the secret key, into a file of encrypted outputs.
+
+    What is done is kept in OUTPUT.checkpoint until the outputs are written: the same call goes on from there.
+    `progress` is told (what is done, steps done, steps in all).
+    """
+    from workloads.tfhe import files
+    from workloads.tfhe.execute import check_inputs
+
+    encrypted = files.load_ciphertexts(ciphertexts)
+    key = files.load_evaluation_key(evaluation_key)
+    circuit = circuit_of(program, entry)
+    check_inputs(circuit, encrypted, key)
+    _spare(output, evaluation_key, ciphertexts)
+    checkpoint = Path(f"{output}.checkpoint")
+    found = _execute(circuit, encrypted, key, arithmetic, threads, batch, progress, checkpoint)
+    files.save_ciphertexts(found.outputs, output)
+    checkpoint.unlink(missing_ok=True)
+    took = execution_facts(circuit, found, arithmetic)
+    return {"program": circuit.name, "output": str(output), **key_facts(key), **took}
+
+
+def decrypt(
+    secret_key: str | Path, program: ProgramLike, ciphertexts: str | Path, *, entry: str | None = None
+) -> dict[str, Any]:
+    """The outputs of a program from its encrypted ones; InputError where they are another key's or program's."""
+    from workloads.circuits.values import decode_outputs
+    from workloads.tfhe import files
+    from workloads.tfhe.keys import decrypt_bits
+
+    secret = files.load_secret_key(secret_key)
+    circuit = circuit_of(program, entry)
+    encrypted = files.load_ciphertexts(ciphertexts)
+    bits = decrypt_bits(secret, encrypted)
+    if bits.shape != (len(circuit.outputs),):
+        wanted = f"wanted the {len(circuit.outputs)} output bits of {circuit.name}"
+        raise InputError(f"{ciphertexts}: {wanted}, got ciphertexts of shape {bits.shape}; take those of this program")
+    return {"program": circuit.name, "outputs": decode_outputs(circuit.output_ports, bits), **key_facts(secret)}
+
+
+def run(
+    program: ProgramLike,
+    inputs: Sequence[str] | Mapping[str, Any] = (),
+    *,
+    entry: str | None = None,
+    parameters: str | None = None,
+    arithmetic: Arithmetic = "fast",
+    threads: int | None = None,
+    batch: int | None = None,
+    key: str | Path | None = None,
+    seed: int | None = None,
+    keep: str | Path | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Compile, encrypt, execute encrypted, decrypt, and compare with the program in clear text (`equal`).
+
+    Without `inputs`, random ones. `key` names the files of `keygen` (NAME for NAME.secret and NAME.evaluation);
+    otherwise keys of `parameters` are made and forgotten, from `seed` where given (insecure, as are then all noises).
+    `keep` is a folder for the ciphertexts that go in and come out, and for what is done of an interrupted run: with the
+    same key (or seed) and inputs, the next run goes on from there.
+    """
+    from workloads.circuits.values import decode_outputs, encode_inputs
+    from workloads.tfhe.keys import decrypt_bits
+
+    if keep is not None and key is None and seed is None:
+        raise InputError("--keep: wanted --key (or --seed) with it, as nobody could read what it keeps; name a key")
+    circuit = circuit_of(program, entry)
+    values = _values(circuit, inputs) if inputs else _random(circuit, seed)
+    bits = encode_inputs(circuit.inputs, values)
+    tell = progress or _silent
+    tell("clear text", 0, 1)
+    expected, compared_with = _in_clear_text(program, entry, circuit, bits)
+    tell("clear text", 1, 1)
+    tell("keys", 0, 1)
+    secret, evaluation = _keys(key, parameters, seed)
+    tell("keys", 1, 1)
+    encrypted = _encrypted(secret, bits, seed, keep, circuit)
+    checkpoint = None if keep is None else Path(keep) / "checkpoint"
+    found = _execute(circuit, encrypted, evaluation, arithmetic, threads, batch, progress, checkpoint)
+    _finish_kept(found.outputs, keep)
+    outputs = decode_outputs(circuit.output_ports, decrypt_bits(secret, found.outputs))
+    return {
+        "program": circuit.name,
+        "inputs": values,
+        "outputs": outputs,
+        "clear_text": expected,
+        "compared_with": compared_with,
+        "equal": outputs == expected,
+        **key_facts(secret),
+        **execution_facts(circuit, found, arithmetic),
+        "kept": None if keep is None else str(keep),
+    }
+
+
+def circuit_of(program: ProgramLike, entry: str | None = None) -> Circuit:
+    """The circuit of a C file, of any other circuit file, of a name, or itself."""
+    from workloads.circuits.circuit import Circuit
+    from workloads.load import load_workload
+
+    if isinstance(program, Circuit):
+        return program
+    if Path(program).suffix == ".c":
+        from workloads.programs.compile import compile_c
+
+        return compile_c(program, entry)
+    if entry is not None:
+        raise InputError(f"--entry: wanted a C file (.c) with it, got {shown(str(program))}; leave --entry out")
+    loaded = load_workload(str(program))
+    if not isinstance(loaded, Circuit):
+        raise InputError(f"{program}: wanted a program in C or a circuit of gates, got a {loaded.kind()}; name another")
+    return loaded
+
+
+def key_facts(key: SecretKey | EvaluationKey) -> dict[str, Any]:
+    """What may be told of a key: its name, parameters, and how often a gate fails with them (log2, the worst gate)."""
+    from workloads.tfhe.noise import failure_log2
+    from workloads.tfhe.parameter_files import name_of
+
+    return {
+        "key_id": key.key_id.hex(),
+        "parameters": name_of(key.parameters),
+        "insecure": key.insecure,
+        "gate_failure_log2": round(max(failure_log2(key.parameters), -1e6), 1),
+    }
+
+
+def execution_facts(circuit: Circuit, found: Execution, arithmetic: str) -> dict[str, Any]:
+    """What an execution took."""
+    from workloads.circuits.levels import shape_of
+
+    shape = shape_of(circuit)
+    return {
+        "gates": shape.n_gates,
+        "bootstraps": shape.n_bootstraps,
+        "depth": shape.depth,
+        "gates_done_before": found.n_resumed,
+        "arithmetic": arithmetic,
+        "threads": found.n_threads,
+        "seconds": found.seconds,
+        "ms_per_gate": 1000 * found.seconds / found.n_gates if found.n_gates else None,
+        "peak_ciphertexts": found.peak_ciphertexts,
+        "peak_ciphertext_bytes": found.peak_bytes,
+    }
+
+
+def _execute(
+    circuit: Circuit,
+    encrypted: Ciphertexts,
+    key: EvaluationKey,
+    arithmetic: Arithmetic,
+    threads: int | None,
+    batch: int | None,
+    progress: Progress | None,
+    checkpoint: Path | None,
+) -> Execution:
+    from workloads.tfhe.execute import BATCH, execute
+    from workloads.tfhe.kernels.engine import Engine
+
+    tell = progress or _silent
+    tell("engine", 0, 1)
+    engine = Engine(key.parameters, key.bootstrap_key, key.key_switch_key, arithmetic)
+    tell("engine", 1, 1)
+    n_before: int | None = None
+
+    def gates(n_done: int, n_all: int) -> None:
+        nonlocal n_before
+        if n_before is None:
+            n_before = n_done
+        what = f"gates ({n_before} done before)" if n_before else "gates"
+        tell(what, n_done - n_before, n_all - n_before)
+
+    return execute(
+        circuit, encrypted, key, engine, n_threads=threads, batch=batch or BATCH, progress=gates, checkpoint=checkpoint
+    )
+
+
+def _keys(
+    name: str | Path | None, parameters: str | None, seed: int | None
+) -> tuple[SecretKey, EvaluationKey]:
+    """Those of the files, which have to be a pair and of the parameters that were asked for, or new ones."""
+    from workloads.tfhe import files
+    from workloads.tfhe.keys import generate_keys
+    from workloads.tfhe.parameter_files import load_parameters
+
+    if name is None:
+        return generate_keys(load_parameters(parameters or DEFAULT_PARAMETERS), seed)
+    if seed is not None:
+        raise InputError("--seed: wanted either --key or --seed, got both; leave one out")
+    secret = files.load_secret_key(f"{name}{SECRET}")
+    if parameters is not None and load_parameters(parameters) != secret.parameters:
+        wanted = f"wanted a key of the parameters {parameters}"
+        raise InputError(f"{name}{SECRET}: {wanted}, got another; leave --parameters out")
+    key = files.load_evaluation_key(f"{name}{EVALUATION}")
+    if (key.key_id, key.parameters) != (secret.key_id, secret.parameters):
+        wanted = f"wanted the evaluation key of {name}{SECRET}, {secret.key_id.hex()}"
+        raise InputError(f"{name}{EVALUATION}: {wanted}, got that of {key.key_id.hex()}; take both of one key")
+    return secret, key
+
+
+def _encrypted(
+    secret: SecretKey, bits: Any, seed: int | None, keep: str | Path | None, circuit: Circuit
+) -> Ciphertexts:
+    """The inputs encrypted; where a kept run has them already, its own, as its checkpoint is for those."""
+    from workloads.tfhe import files
+    from workloads.tfhe.keys import decrypt_bits, encrypt_bits
+
+    if keep is None:
+        return encrypt_bits(secret, bits, None if seed is None else seed + 1)
+    path = Path(keep) / "inputs"
+    if not path.exists():
+        encrypted = encrypt_bits(secret, bits, None if seed is None else seed + 1)
+        files.save_ciphertexts(encrypted, path)
+        return encrypted
+    found = files.load_ciphertexts(path)
+    if found.key_id == secret.key_id and decrypt_bits(secret, found).tolist() == bits.tolist():
+        return found
+    wanted = f"wanted the inputs of this run of {circuit.name}"
+    raise InputError(f"{path}: {wanted}, got those of another; name another --keep")
+
+
+def _finish_kept(outputs: Ciphertexts, keep: str | Path | None) -> None:
+    from workloads.tfhe import files
+
+    if keep is not None:
+        files.save_ciphertexts(outputs, Path(keep) / "outputs")
+        (Path(keep) / "checkpoint").unlink(missing_ok=True)
+
+
+def _in_clear_text(
+    program: ProgramLike, entry: str | None, circuit: Circuit, bits: Any
+) -> tuple[dict[str, Any], str]:
+    """Outputs in clear text, and of what: the compiled C program where there is one, otherwise the circuit itself."""
+    from workloads.circuits.evaluate import run_circuit
+    from workloads.circuits.values import decode_outputs
+
+    return decode_outputs(circuit.output_ports, run_circuit(circuit, bits[None])[0]), "the circuit in clear text"
+
+
+def _values(circuit: Circuit, inputs: Sequence[str] | Mapping[str, Any]) -> dict[str, Any]:
+    from workloads.circuits.inputs import parse_values
+
+    return dict(inputs) if isinstance(inputs, Mapping) else parse_values(circuit.inputs, inputs)
+
+
+def _random(circuit: Circuit, seed: int | None) -> dict[str, Any]:
+    from workloads.circuits.inputs import random_values
+
+    return random_values(circuit.inputs, seed)
+
+
+def _counts(circuit: Circuit) -> list[int]:
+    import numpy as np
+
+    return np.bincount(circuit.ops).tolist()
+
+
+def _port(port: Port) -> dict[str, Any]:
+    return {"name": port.name, "bits": port.bits, "signed": port.signed, "shape": list(port.shape)}
+
+
+def _spare(output: str | Path, *inputs: Any) -> None:
+    from lockstep.api import spare_inputs
+
+    spare_inputs(output, *(given for given in inputs if isinstance(given, str | Path)))
+
+
+def _silent(what: str, n_done: int, n_all: int) -> None:
+    return
