@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +48,7 @@ def expect_kind(workload: Workload, wanted: type[Workload], family: str) -> None
     """Raise InputError, naming both kinds and what would do, where `family` does not run this workload."""
     if isinstance(workload, wanted):
         return
-    names = importlib.import_module(wanted.__module__).names()
+    names = next(module.names() for module in kinds.modules() if getattr(module, wanted.__name__, None) is wanted)
     raise InputError(
         f"{workload.name}: wanted a {wanted.kind()} for the family {family} ({', '.join(names)}, or a path), "
         f"got a {workload.kind()}"

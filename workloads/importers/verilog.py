@@ -13,7 +13,7 @@ from typing import Any
 from designs.errors import InputError
 from designs.spelling import shown
 from designs.yosys import CONFINED, YosysError, run_yosys
-from workloads.importers.gates import Imported, netlist_of, short
+from workloads.importers.gates import GateCircuit, Imported, netlist_of, short
 from workloads.importers.yosys_json import gate_circuit
 from workloads.netlist import Netlist
 
@@ -43,7 +43,7 @@ opt
 techmap t:$lut t:$mem_v2 t:$*dff* %u %u %n
 opt_clean
 tee -q -o {own}/loops.txt check
-abc -lut 6
+{mapping}
 opt_clean
 write_json {own}/tables.json
 """
@@ -74,11 +74,25 @@ def import_verilog(path: str | Path, top: str | None = None) -> Imported:
     path = Path(path)
     if top is not None and not _MODULE_NAME.fullmatch(top):
         raise InputError(f"{path}: wanted the name of a module as top, got {shown(top)}; name one of the file")
+    return netlist_of(read_module(path, top, "abc -lut 6")[1])
+
+
+def read_module(
+    path: Path, top: str | None, mapping: str, files: Mapping[str, str] | None = None
+) -> tuple[Mapping[str, Any], GateCircuit]:
+    """(the module in words as yosys's JSON has it, its gates and registers), read as `import_verilog` says.
+
+    `mapping` are the yosys commands for the gates, in which {own} is the folder where `files` (name -> text) then are.
+    """
     with tempfile.TemporaryDirectory(prefix="lockstep_verilog_") as name:
         folder = Path(name)
         sources = _copied(path, folder)
-        module = _synthesized(path, sources, folder, top)
-        return netlist_of(gate_circuit(module, _Places(path)))
+        own = folder / "lockstep"
+        own.mkdir()
+        for file, text in (files or {}).items():
+            (own / file).write_text(text)
+        module = _synthesized(path, sources, folder, top, mapping)
+        return _top_module(own / "words.json"), gate_circuit(module, _Places(path))
 
 
 class _Places:
@@ -126,19 +140,23 @@ def _copied(path: Path, folder: Path) -> list[str]:
     return sources
 
 
-def _synthesized(path: Path, sources: list[str], folder: Path, top: str | None) -> Mapping[str, Any]:
+def _synthesized(path: Path, sources: list[str], folder: Path, top: str | None, mapping: str) -> Mapping[str, Any]:
     """The top module as yosys writes it in JSON: flat, of tables and registers."""
     own = folder / "lockstep"
-    own.mkdir()
     shutil.copyfile(_CELLS, own / "cells.v")
     places = _Places(path)
-    read = "\n".join(f'read_verilog {"-sv " if name.endswith(".sv") else ""}"{CONFINED}/{name}"' for name in sources)
+    # -icells: netlists that yosys wrote hold its own gates, as \$_AND_.
+    read = "\n".join(
+        f'read_verilog -icells {"-sv " if name.endswith(".sv") else ""}"{CONFINED}/{name}"' for name in sources
+    )
     if top is None:
         _run(f"{read}\nwrite_rtlil {CONFINED}/lockstep/modules.il\n", folder, places)
         top = _top(path, (own / "modules.il").read_text())
     failure = None
     try:
-        _run(_SCRIPT.format(read=read, top=top, own=f"{CONFINED}/lockstep"), folder, places)
+        inside = f"{CONFINED}/lockstep"
+        script = _SCRIPT.format(read=read, top=top, own=inside, mapping=mapping.format(own=inside))
+        _run(script, folder, places)
     except InputError as error:
         failure = error
     # What is wrong with the circuit says more than what yosys stumbled over later.

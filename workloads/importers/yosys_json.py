@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from designs.errors import InputError
+from workloads.importers import cells
+from workloads.importers.cells import Instance
 from workloads.importers.gates import Gate, GateCircuit, Register, check_size
 from workloads.netlist import MOST_INPUTS
 
@@ -108,6 +110,9 @@ def _expand(cell: Mapping[str, Any], names: _Names, where: str) -> Iterator[Gate
             raise InputError(f"{where}: wanted a $lut of at most {MOST_INPUTS} inputs, got {n}; split it")
         inputs = tuple(names[bit] for bit in ports["A"])
         yield Gate(output=names[ports["Y"][0]], inputs=inputs, table=_bits(parameters["LUT"], 1 << n), where=where)
+    elif cells.is_gate(kind):
+        signals = {port: names[bits[0]] for port, bits in ports.items()}
+        yield from cells.expand(Instance(cell=kind, ports=signals, parameters={}, where=where))
     elif kind == "$mem_v2":
         yield from _rom(ports, parameters, names, where)
     elif kind in ("$dff", "$dffe", "$sdff", "$sdffe", "$sdffce", "$adff", "$adffe"):

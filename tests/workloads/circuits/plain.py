@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from workloads.circuits.circuit import CONSTANT_0, CONSTANT_1, OPS, Circuit
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
     "not": lambda a: 1 - a,
     "and": lambda a, b: a & b,
     "nand": lambda a, b: 1 - (a & b),

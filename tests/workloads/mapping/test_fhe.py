@@ -26,7 +26,7 @@ from workloads.tfhe.gates import EIGHTH
 POLICIES = get_args(get_type_hints(Design)["schedule"])
 # Estimates that make waiting cheap, dear, and about as long as a rotation.
 FAST = {"coefficients_per_cycle": 256, "key_residues_per_cycle": 512, "rotators": 2, "decomposers": 3, "inverse_ntts": 2}
-MACHINES = ({}, {"key_switchers": 8}, FAST)
+MACHINES: tuple[dict, ...] = ({}, {"key_switchers": 8}, FAST)
 
 
 def circuit_by_hand(gates: list[tuple[int, list[int]]], n_inputs: int, outputs: list[int]) -> Circuit:
