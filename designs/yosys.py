@@ -22,8 +22,10 @@ class YosysError(RuntimeError):
 CONFINED = "/confined"  # what the folder is called within a confined run
 
 
-def run_yosys(script: str, folder: Path, *, confined: bool = False) -> None:
+def run_yosys(script: str, folder: Path, *, confined: bool = False, seconds: float | None = None) -> None:
     """Run `script` in `folder`; it names files relative to that folder only. YosysError where yosys fails.
+
+    TimeoutError where it takes longer than `seconds`; it is stopped then.
 
     `confined` is for what a user wrote: neither the script nor what it reads can open anything outside the folder, and
     files are named f"{CONFINED}/name".
@@ -35,9 +37,13 @@ def run_yosys(script: str, folder: Path, *, confined: bool = False) -> None:
     (folder / "script.ys").write_text(script)
     name = f"{CONFINED}/script.ys" if confined else "script.ys"
     environment = dict(os.environ) | ({"YOWASP_MOUNT": f"{CONFINED}={folder.resolve()}"} if confined else {})
-    done = subprocess.run(
-        [*_YOSYS, "-q", "-s", name], cwd=folder, env=environment, text=True, capture_output=True, check=False
-    )
+    command = [*_YOSYS, "-q", "-s", name]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, text=True, capture_output=True, check=False, timeout=seconds
+        )
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"yosys: wanted an end within {seconds} s, got none") from None
     if done.returncode == 0:
         return
     lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]

@@ -1,0 +1,88 @@
+"""The clang of the ziglang wheel, confined: it opens no file but our three headers, and has limits."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import json
+import re
+import resource
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import ziglang
+
+from designs.errors import InputError
+
+MOST_SECONDS = 60
+MOST_BYTES = 4 << 30  # of address space
+HEADERS = ("stdint.h", "stdbool.h", "limits.h")
+TARGET = "x86_64-linux-gnu"  # whatever the host: widths, order of bytes and the IR are the same everywhere
+_ZIG = Path(ziglang.__file__).with_name("zig")
+_HEADERS = Path(__file__).with_name("headers")
+_COMMON = ("-x", "c", "-std=gnu17", "-ffreestanding", "-nostdinc", "-isystem", "/headers", "-w", "-fno-caret-diagnostics")
+_ERROR = re.compile(r"<stdin>:(\d+):\d+: (?:fatal )?error: (.*)")
+
+
+class ClangError(Exception):
+    """What clang says of a program: `line` is 0 where it tells none."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line, self.message = line, message
+
+
+@functools.cache
+def version() -> str:
+    return importlib.metadata.version("ziglang")
+
+
+def clang(options: Sequence[str], source: str) -> str:
+    """What clang prints for `source` under `options`; ClangError for a program that it refuses."""
+    with tempfile.TemporaryDirectory(prefix="lockstep_clang_") as name:
+        folder = Path(name)
+        overlay = folder / "overlay.json"
+        roots = [
+            {"name": f"/headers/{header}", "type": "file", "external-contents": str(_HEADERS / header)}
+            for header in HEADERS
+        ]
+        # Without fall-through nothing else exists for clang: no #include, #embed or __has_include sees another file.
+        overlay.write_text(json.dumps({"version": 0, "case-sensitive": "true", "fallthrough": "false", "roots": roots}))
+        command = [str(_ZIG), "clang", "-target", TARGET, *_COMMON, "-ivfsoverlay", str(overlay), *options, "-o", "-", "-"]
+        done = run_limited(command, folder, source)
+    if done.returncode == 0:
+        return done.stdout
+    if match := _ERROR.search(done.stderr):
+        raise ClangError(int(match[1]), match[2].strip())
+    lines = [line for line in done.stderr.splitlines() if "error" in line] or ["no message"]
+    raise ClangError(0, lines[0][:300])
+
+
+def run_limited(command: Sequence[str], folder: Path, given: str) -> subprocess.CompletedProcess[str]:
+    """Run a compiler with limits of time and memory; InputError where it exceeds the time."""
+    try:
+        return subprocess.run(
+            command,
+            cwd=folder,
+            input=given,
+            text=True,
+            errors="replace",
+            capture_output=True,
+            timeout=MOST_SECONDS,
+            preexec_fn=limit_memory(MOST_BYTES),
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise InputError(f"wanted a program that compiles within {MOST_SECONDS} s, got none; let it do less") from None
+
+
+def limit_memory(n_bytes: int) -> Callable[[], None]:
+    """For a child process, before it starts: an address space of so many bytes at most, and no core files."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (n_bytes, n_bytes))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    return limit
