@@ -6,11 +6,13 @@ import pytest
 
 from designs.errors import InputError
 from designs.tfhe_parameters import SETS
+from tests.workloads.tfhe import truth_tables
 from tests.workloads.tfhe.small import TINY
 from workloads.circuits import circuit as c
 from workloads.tfhe import noise, reference
 from workloads.tfhe.gates import LINEAR, VALUE
 from workloads.tfhe.keys import encrypt_bits, generate_keys, phases
+from workloads.tfhe.scheme import Evaluator
 
 P = SETS["tfhe_lib_128"].parameters
 # Cutting 14 bits away is what errs in the first, the key's noise in the second, the key switch in the third.
@@ -93,7 +95,7 @@ def test_gates_fail_as_often_as_the_formula_says(op, lwe_noise):
     bits = np.random.default_rng(8).integers(0, 2, (2, 8192))
     a, b = (encrypt_bits(secret, row, seed=seed).words for seed, row in enumerate(bits))
     test = np.full(64, VALUE, np.uint32)
-    extracted = reference.bootstrap(reference.linear(a, b, *LINEAR[op]), test, key)
+    extracted = Evaluator(key).engine.bootstrap(reference.linear(a, b, *LINEAR[op]), test)
     found = phases(secret, extracted, extracted=True) > 0
     n_wrong = np.count_nonzero(found != {c.AND: bits[0] & bits[1], c.OR: bits[0] | bits[1], c.XOR: bits[0] ^ bits[1]}[op])
     expected = 8192 * 2 ** noise.gate_failure_log2(noisy, op, None)
@@ -111,3 +113,9 @@ def test_more_messages_fail_more_often():
     assert failures == sorted(failures) and failures[0] < -100 and failures[-1] <= 0
     with pytest.raises(InputError, match="n_messages: wanted a power of two, 2 to 512"):
         noise.table_failure_log2(P, 1024)
+
+
+def test_a_published_set_is_as_noisy_as_the_formula_says():
+    secret, key = generate_keys(SETS["tfhe_lib_80"].parameters)
+    found = truth_tables.measure(secret, Evaluator(key).engine, c.NAND, 96, 2, lambda _: None)
+    assert found.n_wrong == 0 and found.deviation == pytest.approx(noise.noise_of_key(secret, key).deviation, rel=0.35)
