@@ -23,7 +23,7 @@ from sim.families import fhe
 from tests.families.twins import compare, count_differences
 from workloads.mapping.fhe import Program
 
-LIMIT_CYCLES = 2_000_000  # of a machine that never ends
+LIMIT_CYCLES = 20_000_000  # of a machine that never ends
 NEVER = 1 << 60
 
 
