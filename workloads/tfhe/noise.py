@@ -61,16 +61,14 @@ def key_switch_variance(p: Parameters) -> float:
 
 def output_variance(p: Parameters, op: int = c.NAND) -> float:
     """Of a gate's result, whatever its operands: a MUX adds two rotations. ValueError for NOT: that of its operand."""
-    if op == c.NOT:
-        raise ValueError("a NOT keeps the noise of its operand")
-    return (2 if op == c.MUX else 1) * rotation_variance(p) + key_switch_variance(p)
+    last, n_rotations = _last_cut_square(p), _n_rotations(op)
+    return n_rotations * (rotation_variance(p) - last) + n_rotations**2 * last + key_switch_variance(p)
 
 
 def shared_variance(p: Parameters, op: int = c.NAND) -> float:
     """Of the part of output_variance that is the same in all results under one key: over keys alone."""
-    n_rotations = 2 if op == c.MUX else 1
     n_products = p.glwe_dimension * p.ring_degree * p.key_switch_levels
-    return n_products / 4 * _rounded(p.lwe_noise) + n_rotations**2 * _last_cut_square(p)
+    return n_products / 4 * _rounded(p.lwe_noise) + _n_rotations(op) ** 2 * _last_cut_square(p)
 
 
 def modulus_switch_variance(p: Parameters) -> float:
@@ -83,13 +81,17 @@ def noise_of_key(secret: SecretKey, key: EvaluationKey, op: int = c.NAND) -> Noi
 
     Digits have mean -1/2, so that the sum of all noises in the key-switching key shifts every result. NOT: ValueError.
     """
-    if op == c.NOT:
-        raise ValueError("a NOT keeps the noise of its operand")
-    rotation, n_rotations = _rotation_of_key(secret), 2 if op == c.MUX else 1
+    n_rotations, rotation = _n_rotations(op), _rotation_of_key(secret)
     switch = _key_switch_of_key(secret, key.key_switch_key)
     return Noise(
         mean=n_rotations * rotation.mean + switch.mean, variance=n_rotations * rotation.variance + switch.variance
     )
+
+
+def _n_rotations(op: int) -> int:
+    if op == c.NOT:
+        raise ValueError("a NOT keeps the noise of its operand")
+    return int(c.N_BOOTSTRAPS[op])
 
 
 def _rotation_of_key(secret: SecretKey) -> Noise:

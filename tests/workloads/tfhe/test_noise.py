@@ -53,7 +53,10 @@ def test_variances_of_the_default_set_by_hand():
     assert noise.rotation_variance(P) == pytest.approx(steps + cut, rel=1e-12)
     switched = 1024 * 8 * 1.5 * (2.0**-30 + 2.0**-64 / 12) + 512 * (2.0**32 + 2) / 12 * 2.0**-64
     assert noise.key_switch_variance(P) == pytest.approx(switched, rel=1e-12)
-    assert noise.output_variance(P, c.MUX) == pytest.approx(2 * (steps + cut) + switched, rel=1e-12)
+    last = cut_mean**2 * (512**2 + 256)  # which a MUX has twice, not two of it
+    assert noise.output_variance(P, c.MUX) == pytest.approx(2 * (steps + cut) + 2 * last + switched, rel=1e-12)
+    with pytest.raises(ValueError, match="a NOT keeps"):
+        noise.output_variance(P, c.NOT)
     assert noise.modulus_switch_variance(P) == pytest.approx(316 / 12 / 2048**2, rel=1e-9)
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workloads.tfhe.polynomials import _halves, error_bound, rotate, sum_of_products
+from workloads.tfhe.polynomials import _forward, _halves, _inverse, error_bound, rotate, sum_of_products
 
 
 def plain_product(factors: np.ndarray, words: np.ndarray) -> np.ndarray:
@@ -46,6 +46,18 @@ def test_extreme_values_at_real_degrees_are_exact(ring_degree, digit_bits):
     assert np.array_equal(sum_of_products(factors, words)[0, 0], plain_product(factors[0, 0], words[0, 0]))
 
 
+@pytest.mark.parametrize("ring_degree", [2, 64, 1024, 16384])
+def test_the_error_is_far_below_its_bound(ring_degree):
+    rng = np.random.default_rng(ring_degree)
+    factors = rng.integers(-1024, 1025, (1, ring_degree))
+    halves = rng.integers(-(2**15), 2**15, (1, ring_degree))
+    sums = _inverse(_forward(factors) * _forward(halves))
+    exact = plain_product(factors[0], halves[0].astype(np.uint32)).view(np.int32)
+    rounded = np.rint(sums[0])
+    assert np.array_equal(rounded.astype(np.int64).astype(np.int32), exact)
+    assert np.abs(sums[0] - rounded).max() <= error_bound(1, ring_degree, 1024)
+
+
 def test_halves_are_small_and_give_the_words_back():
     words = np.array([0, 1, 2**15 - 1, 2**15, 2**16, 2**31 - 1, 2**31, 2**32 - 1], np.uint32)
     low, high = _halves(words)
@@ -54,9 +66,9 @@ def test_halves_are_small_and_give_the_words_back():
 
 
 def test_products_whose_error_is_not_bounded_are_refused():
-    assert error_bound(2, 1024, 512) < 2**-10 < 0.25 < error_bound(4096, 16384, 1024)
+    assert error_bound(2, 1024, 512) < 2**-10 < 0.25 < error_bound(32, 16384, 1024)
     with pytest.raises(ValueError, match="error is below 1/4"):
-        sum_of_products(np.full((1, 4096, 16384), 1024, np.int16), np.zeros((4096, 1, 16384), np.uint32))
+        sum_of_products(np.full((1, 32, 16384), 1024), np.zeros((32, 1, 16384), np.uint32))
 
 
 def test_rotation_by_hand():
