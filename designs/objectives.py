@@ -38,7 +38,7 @@ MAXIMIZED = frozenset(
         "accuracy",
         "throughput_per_s",
         "tokens_per_s",
-        "bootstraps_per_second",
+        "bootstraps_per_s",
     }
 )
 

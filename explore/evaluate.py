@@ -104,8 +104,8 @@ def _figures(names: Sequence[str], run: Run, numbers: Row) -> Row:
     if run.failure is not None:
         return dict.fromkeys(names)
     found = dict(run.figures)
-    for name, n_shares in run.energies_uj.items():
-        found[name] = numbers["energy_pj"] * run.n_inferences / n_shares * 1e-6
+    for name, n_shares in run.energies_pj.items():
+        found[name] = numbers["energy_pj"] * run.n_inferences / n_shares
     return {name: _plain(found[name]) for name in names}
 
 

@@ -57,7 +57,7 @@ class Run:
     latency_cycles: int | None = None  # of one inference where nothing stalls; None: all of `cycles`
     initiation_interval: float | None = None  # cycles from one inference to the next, of all copies together
     figures: Mapping[str, float] = field(default_factory=dict)  # METRICS of the family's designs module
-    energies_uj: Mapping[str, int] = field(default_factory=dict)  # others of them: the run's energy in uJ over so many
+    energies_pj: Mapping[str, int] = field(default_factory=dict)  # others of them: the run's energy in pJ over so many
     failure: str | None = None
 
 

@@ -62,7 +62,7 @@ def check_run(run: Run, metrics: tuple[str, ...]) -> None:
     assert sum(run.phases.values()) == run.cycles >= run.roofline_cycles > 0
     assert all(count >= 0 for count in (*run.phases.values(), *run.activity.values()))
     assert run.n_inferences > 0 and 0 < (run.latency_cycles or run.cycles) <= run.cycles
-    assert sorted([*run.figures, *run.energies_uj]) == sorted(metrics)
+    assert sorted([*run.figures, *run.energies_pj]) == sorted(metrics)
     for layer in run.layers:
         assert sum(layer.phases.values()) == layer.cycles >= layer.roofline_cycles
         assert 0 <= layer.utilization <= 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
+from operator import attrgetter
 from typing import Literal
 
 from designs.errors import DesignError
@@ -114,11 +116,7 @@ class Design:
     @property
     def parameters(self) -> Parameters:
         """The set's, with what is given here instead."""
-        found = {name: getattr(self, name) for name in _OF_PARAMETERS}
-        if self.parameter_set != "custom":
-            named = SETS[self.parameter_set].parameters
-            found = {name: value or getattr(named, name) for name, value in found.items()}
-        return Parameters(**found)
+        return _parameters(self.parameter_set, *_PARAMETERS_OF(self))
 
     def with_parameters(self) -> Design:
         """The same machine with every parameter written out."""
@@ -189,9 +187,20 @@ class Design:
 
 
 # Columns of a result row beside those of all families.
-METRICS = ("bootstraps_per_second", "bootstrap_latency_us", "bootstrap_energy_uj", "failure_log2")
+METRICS = ("bootstraps_per_s", "bootstrap_latency_ns", "bootstrap_energy_pj", "failure_log2")
 
 _OF_PARAMETERS = tuple(field.name for field in fields(Parameters))
+_PARAMETERS_OF = attrgetter(*_OF_PARAMETERS)
+
+
+@lru_cache(maxsize=1 << 12)  # every size that follows from them asks
+def _parameters(parameter_set: str, *given: int | float) -> Parameters:
+    found = dict(zip(_OF_PARAMETERS, given, strict=True))
+    if parameter_set != "custom":
+        named = SETS[parameter_set].parameters
+        found = {name: value or getattr(named, name) for name, value in found.items()}
+    return Parameters(**found)  # type: ignore[arg-type]
+
 
 _RANGES = (
     ("coefficients_per_cycle", 2, 8192),

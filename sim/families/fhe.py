@@ -213,6 +213,9 @@ def _misfit(design: Design, circuit: Circuit) -> str | None:
     return None
 
 
+_failure_log2 = lru_cache(maxsize=_KEPT)(failure_log2)
+
+
 @lru_cache(maxsize=_KEPT)
 def _inventory(design: Design) -> Inventory:
     return fhe_inventory(design)
@@ -269,11 +272,11 @@ def _run(
         roofline_cycles=bound,
         layers=(layer,),
         figures={
-            "bootstraps_per_second": batches.n_bootstraps * design.clock_mhz * 1e6 / cycles,
-            "bootstrap_latency_us": bootstrap_latency_cycles(design) / design.clock_mhz,
-            "failure_log2": failure_log2(p),
+            "bootstraps_per_s": batches.n_bootstraps * design.clock_mhz * 1e6 / cycles,
+            "bootstrap_latency_ns": bootstrap_latency_cycles(design) * 1e3 / design.clock_mhz,
+            "failure_log2": _failure_log2(p),
         },
-        energies_uj={"bootstrap_energy_uj": batches.n_bootstraps},
+        energies_pj={"bootstrap_energy_pj": batches.n_bootstraps},
     )
 
 
