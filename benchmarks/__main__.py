@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import bench_lut, bench_rinc, bench_simulator, bench_sparse, bench_transformer
+from benchmarks import bench_fhe, bench_lut, bench_rinc, bench_simulator, bench_sparse, bench_transformer
 
 if __name__ == "__main__":
     bench_simulator.main()
@@ -10,3 +10,4 @@ if __name__ == "__main__":
     bench_sparse.main()
     bench_rinc.main()
     bench_lut.main()
+    bench_fhe.main()
