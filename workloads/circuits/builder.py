@@ -77,13 +77,14 @@ class CircuitBuilder:
     def add(self, a: Sequence[int], b: Sequence[int], carry: int = CONSTANT_0) -> list[int]:
         """Sum of two numbers of as many bits and a carry, least significant first, the last carry at the end.
 
-        A ripple: four bootstraps and one level a bit, as the carry is that of where the bits differ, else one of them.
+        A ripple: four bootstraps and one level a bit, as the carry goes on where the bits differ, and else is one of
+        them.
         """
         total = []
         for x, y in zip(a, b, strict=True):
             differ = self.differ(x, y)
             total.append(self.differ(differ, carry))
-            carry = self.choose(differ, carry, x)
+            carry = self.both(x, y) if carry == CONSTANT_0 else self.choose(differ, carry, x)
         return [*total, carry]
 
     def multiply(self, a: Sequence[int], b: Sequence[int]) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from designs.errors import InputError
 from designs.spelling import nearest, shown
@@ -26,7 +27,7 @@ _READERS_WITH_PREFIX = {
     ".sv": ("workloads.importers.gate_verilog", "import_gate_verilog"),
 }
 FILES = {ending: what for ending, (what, _, _) in _READERS.items()}
-TRACES = {ending: "workloads.importers.trace_gates" for ending in (".bench", ".aig", ".aag", ".c")}
+TRACES = dict.fromkeys((".bench", ".aig", ".aag", ".c"), "workloads.importers.trace_gates")
 PREFIX = "gates:"
 _PROGRAM = "program:"
 
@@ -50,14 +51,15 @@ def load(name: str) -> Circuit | None:
 
 
 def circuit_of_file(path: str | Path) -> Circuit:
-    """The circuit of a file by its ending, .blif, .v and .sv too; InputError for another one, or what cannot be read."""
+    """The circuit of a file by its ending, .blif, .v and .sv too; InputError for others and what cannot be read."""
     path = Path(path)
     readers = {ending: (module, function) for ending, (_, module, function) in _READERS.items()} | _READERS_WITH_PREFIX
     if path.suffix not in readers:
         raise InputError(f"{path}: wanted a circuit ({', '.join(readers)}), got {shown(path.suffix)}; name another")
     module, function = readers[path.suffix]
-    read: Callable[[Path], Circuit] = getattr(importlib.import_module(module), function)
-    return read(path)
+    read: Callable[[Path], Any] = getattr(importlib.import_module(module), function)
+    found = read(path)
+    return found if isinstance(found, Circuit) else found.circuit  # a program's, with what else is known of it
 
 
 def programs() -> dict[str, Path]:

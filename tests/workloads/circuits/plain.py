@@ -20,7 +20,7 @@ FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
     "andyn": lambda a, b: a & (1 - b),
     "orny": lambda a, b: (1 - a) | b,
     "oryn": lambda a, b: a | (1 - b),
-    "mux": lambda s, a, b: np.where(s == 1, a, b),
+    "mux": lambda s, a, b: (s & a) | ((1 - s) & b),
 }
 
 

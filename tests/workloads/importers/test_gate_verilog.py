@@ -1,0 +1,82 @@
+"""Verilog and BLIF as gates: gates stay what they are, anything else becomes few of them, and means the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from designs.errors import InputError
+from workloads.circuits.circuit import ANDYN, MUX, NAND, NOR, XOR, Circuit
+from workloads.circuits.evaluate import run_circuit
+from workloads.circuits.levels import shape_of
+from workloads.importers.blif import write_blif
+from workloads.importers.gate_blif import import_gate_blif
+from workloads.importers.gate_verilog import import_gate_verilog
+from workloads.netlist import run_netlist
+from workloads.random_netlists import random_netlist
+
+# As yosys writes netlists (`abc -g simple; write_verilog -noexpr`), and one primitive.
+STRUCTURAL = r"""
+module s(a, b, y, z);
+  input [3:0] a; input [3:0] b; output y; output [1:0] z;
+  wire _0_, _1_, _2_;
+  \$_NAND_ _10_ (.A(a[0]), .B(b[0]), .Y(_0_));
+  \$_XOR_ _11_ (.A(a[1]), .B(_0_), .Y(_1_));
+  \$_NOT_ _12_ (.A(_1_), .Y(_2_));
+  \$_MUX_ _13_ (.A(a[2]), .B(b[2]), .S(_2_), .Y(y));
+  \$_ANDNOT_ _14_ (.A(a[3]), .B(b[3]), .Y(z[0]));
+  nor (z[1], b[1], a[3]);
+endmodule
+"""
+BEHAVIOURAL = "module m(input [4:0] a, b, input s, output [5:0] y); assign y = s ? a + b : a * 3'd5 - b; endmodule\n"
+
+
+def read(tmp_path: Path, text: str) -> Circuit:
+    path = tmp_path / "c.v"
+    path.write_text(text)
+    return import_gate_verilog(path)
+
+
+def number(bits: np.ndarray) -> np.ndarray:
+    return bits.astype(np.int64) @ (1 << np.arange(bits.shape[1]))
+
+
+def test_gates_stay_as_they_stand(tmp_path: Path) -> None:
+    circuit = read(tmp_path, STRUCTURAL)
+    assert circuit.name == "c"
+    assert [(port.name, port.bits) for port in circuit.inputs] == [("a", 4), ("b", 4)]
+    assert [(port.name, port.bits) for port in circuit.output_ports] == [("y", 1), ("z", 2)]
+    assert sorted(circuit.ops.tolist()) == sorted([NAND, XOR, MUX, ANDYN, NOR])  # the NOT is in the MUX's order
+    shape = shape_of(circuit)
+    assert (shape.n_bootstraps, shape.depth, shape.n_nots) == (6, 3, 0)
+    inputs = np.random.default_rng(0).integers(0, 2, (300, 8))
+    a, b = inputs[:, :4].T, inputs[:, 4:].T
+    select = 1 - (a[1] ^ (1 - (a[0] & b[0])))
+    wanted = [np.where(select == 1, b[2], a[2]), a[3] & (1 - b[3]), 1 - (b[1] | a[3])]
+    assert np.array_equal(run_circuit(circuit, inputs), np.stack(wanted, axis=1))
+
+
+def test_words_become_gates_of_the_same_meaning(tmp_path: Path) -> None:
+    circuit = read(tmp_path, BEHAVIOURAL)
+    inputs = np.random.default_rng(1).integers(0, 2, (500, 11))
+    a, b, s = number(inputs[:, :5]), number(inputs[:, 5:10]), inputs[:, 10]
+    wanted = np.where(s == 1, a + b, a * 5 - b) % 64
+    assert np.array_equal(number(run_circuit(circuit, inputs)), wanted)
+    assert shape_of(circuit).n_bootstraps < 110  # 110 without abc; a multiplexer a bit and two adders at least
+
+
+def test_faults_are_those_of_the_other_importer(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"c\.v:1: wanted Verilog that yosys synthesizes") as error:
+        read(tmp_path, "module m(input a, output y; assign y = a; endmodule\n")
+    assert "\n" not in str(error.value)
+
+
+def test_blif_as_gates(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    netlist = random_netlist(rng, 8, 20, 5)
+    write_blif(netlist, tmp_path / "n.blif", "n")
+    circuit = import_gate_blif(tmp_path / "n.blif")
+    inputs = rng.integers(0, 2, (200, 8)).astype(np.uint8)
+    assert circuit.name == "n" and np.array_equal(run_circuit(circuit, inputs), run_netlist(netlist, inputs))
