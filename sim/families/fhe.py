@@ -19,6 +19,7 @@ from sim.inventory import Inventory
 from sim.kernels.fhe import batches as kernel
 from sim.kernels.fhe.batches import N_EVENTS, N_LENGTHS, N_MACHINE, run_batches
 from sim.kernels.fhe.rotation import TOTAL_BEATS
+from sim.kernels.receiver import next_ready
 from sim.parts.fhe import fhe_inventory, hardware_of
 from sim.parts.fhe_rotation import interval_cycles, length, shape_of, tables
 from sim.run import LayerRun, Run
@@ -90,7 +91,7 @@ def run_program(
     wanted = stream_beats(design, batches)
     given = {"key_beats": key_arrivals, "key_switch_beats": key_switch_arrivals, "read_beats": read_arrivals}
     arrivals = [_arrivals(stream, wanted[stream], cycles) for stream, cycles in given.items()]
-    receiver = _NONE if write_ready is None else _next_ready(np.asarray(write_ready, bool))
+    receiver = _NONE if write_ready is None else next_ready(np.asarray(write_ready, bool))
     key, key_switch, read = arrivals
     return _run(design, batches, name, key, key_switch, read, receiver, _NO_EVENTS)
 
@@ -237,7 +238,7 @@ def _run(
     key_arrivals: np.ndarray,
     switch_arrivals: np.ndarray,
     read_arrivals: np.ndarray,
-    next_ready: np.ndarray,
+    receiver: np.ndarray,
     events: np.ndarray,
 ) -> Run:
     p, shape = design.parameters, shape_of(design)
@@ -254,7 +255,7 @@ def _run(
         lengths[n_slots] = length(shape, n_slots)
     cycles, found = run_batches(
         batches.table, machine, lengths, sizes, stations, inverse_after, key_arrivals, switch_arrivals, read_arrivals,
-        next_ready, events,
+        receiver, events,
     )  # fmt: skip
     phases = dict(zip(PHASES, found.tolist(), strict=True))
     activity = _activity(design, batches)
@@ -311,9 +312,3 @@ def _arrivals(name: str, n_beats: int, cycles: np.ndarray | None) -> np.ndarray:
     if found.shape != (n_beats,) or (found < 1).any():
         raise InputError(f"{name}: wanted {n_beats} cycles of 1 or more, one a beat, got the shape {found.shape}")
     return found
-
-
-def _next_ready(ready: np.ndarray) -> np.ndarray:
-    """(n,) int64: for each cycle the first from it on in which memory is ready; n where none of these is."""
-    cycles = np.where(ready, np.arange(len(ready)), len(ready))
-    return np.ascontiguousarray(np.minimum.accumulate(cycles[::-1])[::-1], np.int64)
