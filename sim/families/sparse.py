@@ -18,6 +18,7 @@ import numpy as np
 from designs.errors import InputError
 from designs.families.sparse import Design
 from sim.inventory import Inventory
+from sim.kernels.receiver import next_ready
 from sim.kernels.sparse import times
 from sim.kernels.sparse.times import PRIME, SETTLE, run_times
 from sim.parts.sparse import sparse_inventory
@@ -136,12 +137,6 @@ def n_beats(design: Design, layer: SparseLayer) -> int:
     facts = _Facts.of(layer)
     n_slices = len(facts.slices(design))
     return int(facts.slice_beats(design).sum()) + n_slices * layer.n_vectors * n_vector_beats(design, layer.width)
-
-
-def next_ready(ready: np.ndarray) -> np.ndarray:
-    """(n,) int64: for each cycle the first from it on in which the receiver is ready; n where none of these is."""
-    cycles = np.where(ready, np.arange(len(ready)), len(ready))
-    return np.ascontiguousarray(np.minimum.accumulate(cycles[::-1])[::-1], np.int64)
 
 
 # What designs share.

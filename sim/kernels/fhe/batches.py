@@ -11,6 +11,7 @@ import numpy as np
 
 from sim.kernels.compiled import entry, inner
 from sim.kernels.fhe.rotation import KEY_ROWS, ROW_BEATS, STEPS, STREAMED, WORDS, rotate, take_row
+from sim.kernels.receiver import drain
 
 N_MACHINE = 5  # places of `machine`
 (
@@ -101,7 +102,7 @@ def run_batches(
 
         interval = -(-most_results // machine[SWITCHERS])
         switch_end = _switch(extract_end + 1, interval, batch, machine, switch_arrivals) + interval + 2
-        stored[batch] = _store(switch_end + 3, n_results * machine[OPERAND_BEATS], next_ready)
+        stored[batch] = drain(switch_end + 3, n_results * machine[OPERAND_BEATS], next_ready)
         if len(events):
             events[batch, LOAD_FIRST], events[batch, LOAD_END] = load_first, load_end
             events[batch, INIT_FIRST], events[batch, ROTATION_END] = init_first, rotation_end
@@ -144,15 +145,4 @@ def _switch(first: int, interval: int, batch: int, machine: np.ndarray, arrivals
     taken = first - interval
     for beat in range(batch * n_beats, (batch + 1) * n_beats):
         taken = max(taken + interval, arrivals[beat])
-    return int(taken)
-
-
-@inner
-def _store(first: int, n_beats: int, next_ready: np.ndarray) -> int:
-    """When memory takes the last of `n_beats`, the first of which is there in cycle `first`."""
-    taken = np.int64(first - 1)
-    for beat in range(n_beats):
-        if taken + 1 >= len(next_ready):
-            return int(taken + n_beats - beat)
-        taken = next_ready[taken + 1]
     return int(taken)

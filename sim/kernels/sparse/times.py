@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernels.compiled import entry, inner
+from sim.kernels.receiver import drain
 
 PRIME, SETTLE, OUTPUT_PIPELINE = 2, 2, 3  # cycles
 
@@ -54,7 +55,7 @@ def run_times(
             multiplied = started + PRIME + multiply_cycles[index, vector]
             vector_free[run % n_buffers] = multiplied
             drained = multiplied + SETTLE
-            ended = _drain(drained + OUTPUT_PIPELINE, output_words[index], next_ready)
+            ended = drain(drained + OUTPUT_PIPELINE, output_words[index], next_ready)
             n_drain += ended + 1 - drained
             if len(events):
                 events[run, SLICE_FIRST], events[run, SLICE_LAST] = (first, loaded) if vector == 0 else (-1, -1)
@@ -76,14 +77,3 @@ def _take(earliest: int, first: int, n: int, latency_cycles: int, arrivals: np.n
     for beat in range(first + 1, first + n):
         taken = max(taken + 1, int(arrivals[beat]))
     return begin, taken
-
-
-@inner
-def _drain(first: int, n: int, next_ready: np.ndarray) -> int:
-    """The cycle in which the last of n words is taken, the first of which is there in cycle `first`."""
-    taken = np.int64(first - 1)
-    for word in range(n):
-        if taken + 1 >= len(next_ready):
-            return int(taken + n - word)
-        taken = next_ready[taken + 1]
-    return int(taken)
