@@ -16,6 +16,10 @@ class DesignError(InputError):
         self.message = message
 
 
+class Interrupted(Exception):
+    """Ctrl-C in long work; `str()` says what is kept and how to go on. The command line exits with 130."""
+
+
 def is_interrupt(error: BaseException) -> bool:
     """Whether an error is Ctrl-C: Python says SystemError where the signal came as a compiled function returned."""
     return isinstance(error, KeyboardInterrupt) or (

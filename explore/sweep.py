@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from typing import TYPE_CHECKING
 
-from designs.errors import InputError, is_interrupt
+from designs.errors import InputError, Interrupted, is_interrupt
 from designs.space import Point, Space
 from designs.technology import Scaling
 from explore.evaluate import Row, evaluate, model_version
@@ -47,7 +47,7 @@ class SweepResult:
     pareto_front: list[Row]  # by the space's objectives, its constraints kept; sorted by the first objective
 
 
-class SweepInterrupted(Exception):
+class SweepInterrupted(Interrupted):
     """Ctrl-C during a sweep; `str()` says what is kept and how to resume."""
 
 

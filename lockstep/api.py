@@ -69,12 +69,12 @@ def simulate(
 def _write_timeline(
     space: Space, point: Point, workload: Workload, row: Row, tilings: list[Any] | None, file: str | Path
 ) -> None:
-    """All layers one after the other; a layer that repeats is drawn once, and its further runs as a gap."""
+    """All layers one after the other, or all of a workload that has none; of a layer that repeats, the first run."""
     from explore.evaluate import simulator
     from reports.timeline import write_timeline
 
-    module, layers = simulator(space.family), getattr(workload, "layers", None)
-    if not hasattr(module, "timeline") or layers is None:
+    module, layers = simulator(space.family), getattr(workload, "layers", (workload,))
+    if not hasattr(module, "timeline"):
         raise InputError(f"timeline: wanted a family whose simulator tells when things happen, got {space.family}")
     design = space.design(point)
     events = []

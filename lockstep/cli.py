@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from designs.errors import InputError, is_interrupt
+from designs.errors import InputError, Interrupted, is_interrupt
 from lockstep import encrypted_commands
 from lockstep.terminal import JsonOption, drop_stdout, make_folder, print_result, steps
 from lockstep.workload_help import NAMES, WorkloadCommand
@@ -336,26 +336,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code if isinstance(code, int) else 0
     except InputError as error:
         return _complain(str(error), 2)
-    except (KeyboardInterrupt, typer.Abort) as error:
-        return _complain(str(error) or "interrupted", 130)
+    except Interrupted as error:
+        return _complain(str(error), 130)
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain("interrupted", 130)
     except BrokenPipeError:  # `lockstep ... | head`: the reader has enough
         drop_stdout()
         return 0
     except Exception as error:
-        if _is_interrupted_sweep(error):
-            return _complain(str(error), 130)
         if is_interrupt(error):
             return _complain("interrupted", 130)
         usage = _usage_message(error)
         if usage is None:
             raise
         return _complain(usage, 2)
-
-
-def _is_interrupted_sweep(error: Exception) -> bool:
-    from explore.sweep import SweepInterrupted
-
-    return isinstance(error, SweepInterrupted)
 
 
 def _usage_message(error: Exception) -> str | None:

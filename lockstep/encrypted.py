@@ -14,17 +14,27 @@ from designs.spelling import shown
 
 if TYPE_CHECKING:
     from workloads.circuits.circuit import Circuit, Port
+    from workloads.programs.compile import Program
     from workloads.tfhe.execute import Execution
     from workloads.tfhe.kernels.engine import Arithmetic
     from workloads.tfhe.keys import Ciphertexts, EvaluationKey, SecretKey
 
-ProgramLike: TypeAlias = "Circuit | str | Path"
+ProgramLike: TypeAlias = "Program | Circuit | str | Path"
 Progress: TypeAlias = Callable[[str, int, int], None]
 DEFAULT_PARAMETERS = "tfhe_lib_128"
 SECRET, EVALUATION = ".secret", ".evaluation"  # endings of the two files of a key
+CHECKED_INPUTS = 20  # random ones on which a circuit is compared with its C program before it is run encrypted
+_PROGRAM = "program:"
+_NETLISTS = (".blif", ".v", ".sv")
 
 
-def compile(program: ProgramLike, output: str | Path | None = None, *, entry: str | None = None) -> dict[str, Any]:
+def compile(
+    program: ProgramLike,
+    output: str | Path | None = None,
+    *,
+    entry: str | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
     """A C program, or any other circuit, in numbers: gates by kind, bootstraps, depth, widths, ports.
 
     `output` is a .gates file to write the circuit to; `entry` the function of a C file that has several.
@@ -33,7 +43,7 @@ def compile(program: ProgramLike, output: str | Path | None = None, *, entry: st
     from workloads.circuits.files import save_circuit
     from workloads.circuits.levels import shape_of
 
-    circuit = circuit_of(program, entry)
+    circuit = circuit_of(program, entry, progress)
     if output is not None:
         _spare(output, program)
         save_circuit(circuit, output)
@@ -162,6 +172,8 @@ def run(
 
     Without `inputs`, random ones. `key` names the files of `keygen` (NAME for NAME.secret and NAME.evaluation);
     otherwise keys of `parameters` are made and forgotten, from `seed` where given (insecure, as are then all noises).
+    A C program's circuit is compared with the compiled program first, on random inputs and on these.
+
     `keep` is a folder for the ciphertexts that go in and come out, and for what is done of an interrupted run: with the
     same key (or seed) and inputs, the next run goes on from there.
     """
@@ -170,12 +182,13 @@ def run(
 
     if keep is not None and key is None and seed is None:
         raise InputError("--keep: wanted --key (or --seed) with it, as nobody could read what it keeps; name a key")
-    circuit = circuit_of(program, entry)
+    compiled = program_of(program, entry, progress)
+    circuit = circuit_of(compiled)
     values = _values(circuit, inputs) if inputs else _random(circuit, seed)
     bits = encode_inputs(circuit.inputs, values)
     tell = progress or _silent
     tell("clear text", 0, 1)
-    expected, compared_with = _in_clear_text(program, entry, circuit, bits)
+    clear = in_clear_text(compiled, values)
     tell("clear text", 1, 1)
     tell("keys", 0, 1)
     secret, evaluation = _keys(key, parameters, seed)
@@ -189,32 +202,75 @@ def run(
         "program": circuit.name,
         "inputs": values,
         "outputs": outputs,
-        "clear_text": expected,
-        "compared_with": compared_with,
-        "equal": outputs == expected,
+        **clear,
+        "equal": outputs == clear["clear_text"],
         **key_facts(secret),
         **execution_facts(circuit, found, arithmetic),
         "kept": None if keep is None else str(keep),
     }
 
 
-def circuit_of(program: ProgramLike, entry: str | None = None) -> Circuit:
-    """The circuit of a C file, of any other circuit file, of a name, or itself."""
+def circuit_of(program: ProgramLike, entry: str | None = None, progress: Progress | None = None) -> Circuit:
+    """The circuit of a C file, of a program or circuit by its name, of any circuit file, or itself.
+
+    With `progress`, compiling says on stderr what it does.
+    """
     from workloads.circuits.circuit import Circuit
+
+    found = program_of(program, entry, progress)
+    return found if isinstance(found, Circuit) else found.circuit
+
+
+def program_of(
+    program: ProgramLike, entry: str | None = None, progress: Progress | None = None
+) -> Program | Circuit:
+    """The C program of a file or a name (program:NAME), with its circuit; otherwise the circuit.
+
+    Netlists (.blif, .v) are read as gates, whatever other commands make of them.
+    """
+    from workloads.circuits.circuit import Circuit
+    from workloads.kinds.circuit import circuit_of_file, programs
     from workloads.load import load_workload
+    from workloads.programs.compile import Program, compile_c
 
-    if isinstance(program, Circuit):
+    if isinstance(program, Circuit | Program):
         return program
-    if Path(program).suffix == ".c":
-        from workloads.programs.compile import compile_c
-
-        return compile_c(program, entry)
+    name = str(program)
+    shipped = programs().get(name.removeprefix(_PROGRAM)) if name.startswith(_PROGRAM) else None
+    if shipped is not None or Path(name).suffix == ".c":
+        return compile_c(shipped or name, entry=entry, progress=None if progress else _quiet)
     if entry is not None:
-        raise InputError(f"--entry: wanted a C file (.c) with it, got {shown(str(program))}; leave --entry out")
-    loaded = load_workload(str(program))
+        raise InputError(f"--entry: wanted a C program with it, got {shown(name)}; leave --entry out")
+    loaded = circuit_of_file(name) if Path(name).suffix in _NETLISTS else load_workload(name)
     if not isinstance(loaded, Circuit):
         raise InputError(f"{program}: wanted a program in C or a circuit of gates, got a {loaded.kind()}; name another")
     return loaded
+
+
+def in_clear_text(program: Program | Circuit, values: Mapping[str, Any]) -> dict[str, Any]:
+    """`clear_text`: the outputs, of the compiled C program where there is one; `compared_with` says of what.
+
+    A C program's circuit is first compared with it on `checked_inputs` random inputs. Where C leaves the result of
+    these values undefined, the circuit's is taken.
+    """
+    from workloads.circuits.circuit import Circuit
+    from workloads.circuits.evaluate import run_circuit
+    from workloads.circuits.values import decode_outputs, encode_inputs
+    from workloads.programs.check import check_program, native_outputs
+
+    n_checked, said = 0, "the circuit in clear text"
+    if isinstance(program, Circuit):
+        circuit = program
+    else:
+        circuit = program.circuit
+        n_checked = check_program(program, n_inputs=CHECKED_INPUTS).n_checked
+        if (found := native_outputs(program, [values])[0]) is not None:
+            return {"clear_text": found, "compared_with": "the compiled C program", "checked_inputs": n_checked}
+        said += ", as C leaves the result of these inputs undefined"
+    bits = run_circuit(circuit, encode_inputs(circuit.inputs, values)[None])[0]
+    return {
+        "clear_text": decode_outputs(circuit.output_ports, bits), "compared_with": said, "checked_inputs": n_checked
+    }  # fmt: skip
 
 
 def key_facts(key: SecretKey | EvaluationKey) -> dict[str, Any]:
@@ -332,16 +388,6 @@ def _finish_kept(outputs: Ciphertexts, keep: str | Path | None) -> None:
         (Path(keep) / "checkpoint").unlink(missing_ok=True)
 
 
-def _in_clear_text(
-    program: ProgramLike, entry: str | None, circuit: Circuit, bits: Any
-) -> tuple[dict[str, Any], str]:
-    """Outputs in clear text, and of what: the compiled C program where there is one, otherwise the circuit itself."""
-    from workloads.circuits.evaluate import run_circuit
-    from workloads.circuits.values import decode_outputs
-
-    return decode_outputs(circuit.output_ports, run_circuit(circuit, bits[None])[0]), "the circuit in clear text"
-
-
 def _values(circuit: Circuit, inputs: Sequence[str] | Mapping[str, Any]) -> dict[str, Any]:
     from workloads.circuits.inputs import parse_values
 
@@ -368,6 +414,10 @@ def _spare(output: str | Path, *inputs: Any) -> None:
     from lockstep.api import spare_inputs
 
     spare_inputs(output, *(given for given in inputs if isinstance(given, str | Path)))
+
+
+def _quiet(what: str) -> None:
+    return
 
 
 def _silent(what: str, n_done: int, n_all: int) -> None:

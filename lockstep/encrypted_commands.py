@@ -94,7 +94,8 @@ def compile(
     """Compile a C program to a circuit of TFHE gates, and tell its gates, depth and widths."""
     from lockstep import encrypted, show_encrypted
 
-    found = encrypted.compile(program, output, entry=entry)
+    wanted = not json_ or sys.stderr.isatty()
+    found = encrypted.compile(program, output, entry=entry, progress=_told if wanted else None)
     print_result(found, json_, lambda: show_encrypted.compiled(found))
 
 
@@ -178,6 +179,10 @@ def decrypt(
 
     found = encrypted.decrypt(secret_key, program, ciphertexts, entry=entry)
     print_result(found, json_, lambda: show_encrypted.decrypted(found))
+
+
+def _told(what: str, n_done: int, n_all: int) -> None:
+    """Compiling says itself what it does."""
 
 
 def _words(inputs: list[str] | None, more: list[str] | None) -> list[str]:

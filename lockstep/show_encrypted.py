@@ -15,6 +15,7 @@ def run(found: Mapping[str, Any]) -> str:
         f"inputs       {_values(found['inputs'])}",
         f"outputs      {_values(found['outputs'])}",
         f"compared     {verdict} {found['compared_with']}",
+        *([f"checked      the circuit on {n} random inputs"] if (n := found["checked_inputs"]) else []),
         *_execution(found),
         *_key(found),
         *([f"kept         {found['kept']}: inputs, outputs"] if found["kept"] else []),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from designs.errors import InputError
+from designs.errors import InputError, Interrupted
 from workloads.circuits.circuit import CONSTANT_1, Circuit
 from workloads.circuits.negations import output_sources
 from workloads.tfhe.checkpoint import Checkpoint, load_checkpoint, run_id, save_checkpoint
@@ -40,7 +40,7 @@ class Execution:
     peak_bytes: int
 
 
-class ExecutionInterrupted(KeyboardInterrupt):
+class ExecutionInterrupted(Interrupted):
     """Ctrl-C while gates were left; what was done is in the checkpoint, where there is one."""
 
 
@@ -74,15 +74,13 @@ def execute(
         raise InputError(f"execute: wanted a batch and n_threads of 1 or more, got {batch} and {n_threads}")
     began = time.monotonic()
     run = _Run(circuit, inputs, key, engine, n_threads or len(os.sched_getaffinity(0)), batch)
-    n_resumed = 0
     if checkpoint is not None and Path(checkpoint).exists():
         run.resume(load_checkpoint(checkpoint, run.id, circuit, key.parameters), checkpoint)
-        n_resumed = run.work.n_done
     run.drive(progress, None if checkpoint is None else Path(checkpoint), checkpoint_seconds)
     return Execution(
         outputs=Ciphertexts(key_id=inputs.key_id, n_messages=0, words=run.outputs()),
-        n_gates=run.work.n_done - n_resumed,
-        n_resumed=n_resumed,
+        n_gates=run.work.n_done - run.n_resumed,
+        n_resumed=run.n_resumed,
         n_threads=run.n_threads,
         seconds=time.monotonic() - began,
         peak_ciphertexts=run.pool.peak,
@@ -119,6 +117,7 @@ class _Run:
         self.pool.store(np.arange(circuit.n_inputs), inputs.words)
         self.pool.drop(self.work.unread_inputs())
         self.changed = threading.Condition()
+        self.n_resumed = 0  # gates done before, as a checkpoint says
         self.stopping = False
         self.failure: BaseException | None = None
 
@@ -133,6 +132,7 @@ class _Run:
             raise InputError(f"{path}: wanted the ciphertexts that are still needed, got others; remove it")
         self.pool.drop(self.pool.signals())
         self.pool.store(saved.signals, saved.words)
+        self.n_resumed = self.work.n_done
 
     def drive(
         self, progress: Callable[[int, int], None] | None, checkpoint: Path | None, checkpoint_seconds: float
@@ -169,7 +169,9 @@ class _Run:
         self, progress: Callable[[int, int], None] | None, checkpoint: Path | None, checkpoint_seconds: float
     ) -> None:
         """Tell progress and save checkpoints until nothing is left or a thread failed."""
-        told, due = -1, time.monotonic() + checkpoint_seconds
+        told, due = self.n_resumed, time.monotonic() + checkpoint_seconds
+        if progress is not None:
+            progress(told, self.work.n_all)
         while True:
             with self.changed:
                 if not self._over():
@@ -177,7 +179,7 @@ class _Run:
                 n_done, over = self.work.n_done, self._over()
             if progress is not None and n_done != told:
                 progress(n_done, self.work.n_all)
-                told = n_done
+            told = n_done
             if over:
                 return
             if checkpoint is not None and time.monotonic() >= due:

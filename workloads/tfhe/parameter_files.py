@@ -36,8 +36,14 @@ def load_parameters(name: str) -> Parameters:
 
 
 def name_of(parameters: Parameters) -> str:
-    """The first name in SETS of these parameters, or `custom`."""
-    return next((name for name, named in SETS.items() if named.parameters == parameters), "custom")
+    """The name in SETS of these parameters, of two names the one that claims less; or `custom`."""
+    return min((name for name, named in SETS.items() if named.parameters == parameters), key=_claim, default="custom")
+
+
+def _claim(name: str) -> int:
+    """Bits of security that a name claims; many where it claims none."""
+    last = name.rpartition("_")[2]
+    return int(last) if last.isdecimal() else 1 << 10
 
 
 def _number(node: yaml_strict.Node, key: str) -> Any:

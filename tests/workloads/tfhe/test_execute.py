@@ -257,9 +257,9 @@ def test_bad_input_is_refused_before_anything_runs() -> None:
     integers = encrypt_integers(SECRET, bits_for(circuit), 4, 1)
     with pytest.raises(InputError, match="got integers below 4"):
         execute(circuit, integers, KEY, engine)
-    _, wide_key = generate_keys(WIDE, seed=3)
+    wide_secret, wide_key = generate_keys(WIDE, seed=3)
     with pytest.raises(InputError, match="engine: wanted one for the parameters of the key"):
-        execute(circuit, good, replace(wide_key, key_id=KEY.key_id), engine)
+        execute(circuit, encrypt_bits(wide_secret, bits_for(circuit), 1), wide_key, engine)
     for wrong in ({"batch": 0}, {"n_threads": 0}):
         with pytest.raises(InputError, match="of 1 or more"):
             execute(circuit, good, KEY, engine, **wrong)

@@ -22,6 +22,7 @@ def write(path: Path, **changes: object) -> str:
 def test_names_and_files(tmp_path: Path) -> None:
     assert load_parameters("tfhe_lib_128") is SETS["tfhe_lib_128"].parameters
     assert load_parameters(write(tmp_path / "tiny.yaml")) == TINY
+    assert name_of(SETS["tfhe_lib_110"].parameters) == "tfhe_lib_80"
     assert name_of(TINY) == "custom" and name_of(SETS["tfhe_rs_boolean"].parameters) == "tfhe_rs_boolean"
 
 
