@@ -38,8 +38,8 @@ class Blaster:
             self._want(root, n_bits)
             self._n_uses[root] += 2  # what leaves is built for itself
         for word in reversed(order):
-            self._demand(word)
             self._offer(word)
+            self._demand(word)
         for word in order:
             if word not in self._taken:
                 self._bits[word] = self._build(word)
@@ -52,6 +52,9 @@ class Blaster:
 
     def _demand(self, word: Word) -> None:
         n_bits = self._wanted[word]
+        if word in self._taken:  # its terms are added where it would be, and are worth what the whole sum wants
+            n_bits, factor = self._taken[word]
+            n_bits -= _trailing_zeros(factor)
         for inner in word.words():
             self._n_uses[inner] += 1
         match word.op:

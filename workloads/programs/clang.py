@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import json
+import os
 import re
 import resource
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import ziglang
@@ -39,8 +40,11 @@ def version() -> str:
     return importlib.metadata.version("ziglang")
 
 
-def clang(options: Sequence[str], source: str) -> str:
-    """What clang prints for `source` under `options`; ClangError for a program that it refuses."""
+def clang(options: Sequence[str], source: str, *, output: Path | None = None, target: str | None = TARGET) -> str:
+    """What clang prints for `source` under `options`, or writes to `output`; ClangError for a program that it refuses.
+
+    `target` None is this machine.
+    """
     with tempfile.TemporaryDirectory(prefix="lockstep_clang_") as name:
         folder = Path(name)
         overlay = folder / "overlay.json"
@@ -50,7 +54,8 @@ def clang(options: Sequence[str], source: str) -> str:
         ]
         # Without fall-through nothing else exists for clang: no #include, #embed or __has_include sees another file.
         overlay.write_text(json.dumps({"version": 0, "case-sensitive": "true", "fallthrough": "false", "roots": roots}))
-        command = [str(_ZIG), "clang", "-target", TARGET, *_COMMON, "-ivfsoverlay", str(overlay), *options, "-o", "-", "-"]
+        command = [str(_ZIG), "clang", *(("-target", target) if target else ()), *_COMMON]
+        command += ["-ivfsoverlay", str(overlay), *options, "-o", str(output or "-"), "-"]
         done = run_limited(command, folder, source)
     if done.returncode == 0:
         return done.stdout
@@ -60,13 +65,33 @@ def clang(options: Sequence[str], source: str) -> str:
     raise ClangError(0, lines[0][:300])
 
 
-def run_limited(command: Sequence[str], folder: Path, given: str) -> subprocess.CompletedProcess[str]:
+def native_library(source: str, folder: Path) -> Path:
+    """Compile `source` for this machine, in `folder`, as a shared library that stops where C leaves undefined what it does.
+
+    It links with nothing. ClangError for a program that clang refuses.
+    """
+    options = ("-c", "-O1", "-fPIC", "-fsanitize=undefined", "-fsanitize-trap=undefined")
+    clang(options, source, output=folder / "program.o", target=None)
+    library = folder / "program.so"
+    caches = {"ZIG_GLOBAL_CACHE_DIR": str(folder / "zig"), "ZIG_LOCAL_CACHE_DIR": str(folder / "zig")}
+    done = run_limited(
+        [str(_ZIG), "cc", "-shared", "-nostdlib", "-o", str(library), "program.o"], folder, "", caches
+    )
+    if done.returncode:
+        raise ClangError(0, (done.stderr.splitlines() or ["no message"])[0][:300])
+    return library
+
+
+def run_limited(
+    command: Sequence[str], folder: Path, given: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a compiler with limits of time and memory; InputError where it exceeds the time."""
     try:
         return subprocess.run(
             command,
             cwd=folder,
             input=given,
+            env=dict(os.environ) | dict(environment or {}),
             text=True,
             errors="replace",
             capture_output=True,

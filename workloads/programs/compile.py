@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from workloads.programs.frontend import Parameter, parse, read_source
 from workloads.programs.optimize import OBJECTIVES, best_circuit, to_stderr
 from workloads.programs.translate import translate
 
+_SHARED = ("abc.py", "checks.py", "circuit.py", "files.py", "levels.py", "simplify.py")
 SOURCES = Path(__file__).with_name("sources")
 
 
@@ -36,6 +38,7 @@ class Program:
     entry: str
     parameters: tuple[Parameter, ...]
     result: Port | None
+    has_state: bool  # variables that outlive a call: each run of the circuit begins with their initial values
     circuit: Circuit
 
 
@@ -80,7 +83,8 @@ def _compile(path: str, text: str, entry: str | None, objective: str, report: Ca
     source = parse(path, text, entry)
     translation = translate(source, lambda n_steps: None)
     circuit = best_circuit(Path(path).stem, path, translation, objective, report)
-    return Program(path, text, source.entry, source.parameters, source.result, circuit)
+    has_state = re.search(r"^@\S+ = (?!.*\bconstant\b).*\bglobal\b", source.ir, re.MULTILINE) is not None
+    return Program(path, text, source.entry, source.parameters, source.result, has_state, circuit)
 
 
 def _key(stem: str, text: str, entry: str | None, objective: str) -> str:
@@ -92,10 +96,10 @@ def _key(stem: str, text: str, entry: str | None, objective: str) -> str:
 
 
 def _code() -> str:
-    """Content of the modules that make circuits: what they make changes with them."""
-    folders = (Path(__file__).parent, Path(circuits.__file__).parent)
-    files = sorted(file for folder in folders for file in folder.rglob("*") if file.suffix in (".py", ".h"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    """Content of the files that make circuits: what they make changes with them."""
+    shared = Path(circuits.__file__).parent
+    files = [*sorted(Path(__file__).parent.rglob("*.[hp]*")), *(shared / name for name in _SHARED)]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.suffix in (".h", ".py"))).hexdigest()
 
 
 def _save(program: Program, folder: Path) -> None:
@@ -105,6 +109,7 @@ def _save(program: Program, folder: Path) -> None:
         "entry": program.entry,
         "parameters": [asdict(parameter) for parameter in program.parameters],
         "result": asdict(program.result) if program.result else None,
+        "has_state": program.has_state,
     }
     with whole_file(folder / "program.json") as part:  # last: where it is, all is
         part.write_text(json.dumps(record))
@@ -120,7 +125,7 @@ def _load(folder: Path, path: str, text: str) -> Program | None:
         Parameter(_port(entry["port"]), entry["is_array"], entry["is_constant"]) for entry in record["parameters"]
     )
     result = _port(record["result"]) if record["result"] else None
-    return Program(path, text, record["entry"], parameters, result, circuit)
+    return Program(path, text, record["entry"], parameters, result, record["has_state"], circuit)
 
 
 def _port(record: dict) -> Port:

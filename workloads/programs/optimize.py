@@ -22,9 +22,9 @@ SECONDS_A_SCRIPT = 90.0
 # `amap -m` finds multiplexers; aliases such as resyn2 are not defined in the wheel.
 SCRIPTS = {
     "gates": (
-        ("strash", "dc2", "dch", "amap -m"),
+        ("strash", "dch", "amap -m"),
         ("strash", "ifraig", "dc2", "dc2", "resub -K 8", "rewrite", "dc2", "refactor -z", "dch", "amap -m"),
-        ("strash", "amap -m"),
+        ("strash", "dch", "dch", "amap -m -F 3 -A 3"),
     ),
     "depth": (
         ("strash", "balance", "dch", "amap -m"),

@@ -281,6 +281,8 @@ class Words:
             if (yes.low, no.low) == (0, 1):
                 return self.invert(condition)
             return self.sum(no.low, ((yes.low - no.low, condition),))
+        if self.scale(no, -1) is yes or self.scale(yes, -1) is no:
+            return self._negated_if(condition, yes, no)
         if yes.op == "wrap" and no.op == "wrap" and yes.args[1:] == no.args[1:]:
             return self.wrap(self.choose(condition, yes.args[0], no.args[0]), *yes.args[1:])
         for changed, kept in ((yes, no), (no, yes)):
@@ -292,6 +294,13 @@ class Words:
                 total = self.add(kept, rest)
                 return total if width is None else self.wrap(total, *width)
         return self._word("choose", (condition, yes, no), min(yes.low, no.low), max(yes.high, no.high))
+
+    def _negated_if(self, condition: Word, yes: Word, no: Word) -> Word:
+        """-a where condition is 1, else a, of two words that are a and -a: (a xor -condition) + condition."""
+        if self.scale(no, -1) is not yes or (no.op == "sum" and yes.op != "sum"):
+            condition, yes, no = self.invert(condition), no, yes
+        turned = self.bitwise("xor", no, self.scale(condition, -1))
+        return self.bounded(self.join(turned, condition), min(yes.low, no.low), max(yes.high, no.high))
 
     def _without(self, whole: Word, part: Word) -> Word | None:
         """whole - part where `part` is one of its terms, or differs by a constant."""
