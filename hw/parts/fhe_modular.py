@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from designs.moduli import EXPONENTS, modulus
+from hw.parts.unit import Unit
 
 
 def add_modulo(m: Module, a: Value, b: Value, *, bits: int, name: str) -> Signal:
@@ -58,8 +59,8 @@ def fold_bounds(bits: int) -> list[int]:
     return bounds
 
 
-class ModularMultiplier(wiring.Component):
-    """`product` = a b mod p of two residues below p = 2^e - 2^f + 1.
+class ModularMultiplier(Unit):
+    """`product` = x y mod p of two residues below p = 2^e - 2^f + 1.
 
     Product, folds, correction. Latency: `n_registers` cycles (1 or more), spread over these steps. Initiation interval
     1. No backpressure.
@@ -67,22 +68,24 @@ class ModularMultiplier(wiring.Component):
 
     def __init__(self, *, bits: int, n_registers: int) -> None:
         self._bits, self._n_registers = bits, n_registers
-        super().__init__({"a": In(bits), "b": In(bits), "product": Out(bits)})
+        super().__init__(
+            f"modular_multiplier_{bits}_{n_registers}", {"x": In(bits), "y": In(bits), "product": Out(bits)}
+        )
 
-    def elaborate(self, platform: object) -> Module:
+    def circuit(self, platform: Any) -> Module:
         m = Module()
         bits, p, shift = self._bits, modulus(self._bits), EXPONENTS[self._bits]
         bounds = fold_bounds(bits)
         counts = registers_after(self._n_registers, len(bounds) + 1)
-        x: Value = self.a * self.b
+        value: Value = self.x * self.y
         for step, (bound, count) in enumerate(zip(bounds, counts, strict=False)):
             if step > 0:
-                high, low = x[bits:], x[:bits]
-                x = (high << shift) - high + low
-            x = _registered(m, x, unsigned(bound.bit_length()), count, f"fold_{step}" if step else "whole")
+                high, low = value[bits:], value[:bits]
+                value = (high << shift) - high + low
+            value = _registered(m, value, unsigned(bound.bit_length()), count, f"fold_{step}" if step else "whole")
         less = Signal(signed(bits + 2))
-        m.d.comb += [less.eq(x - p)]
-        corrected = _registered(m, Mux(less < 0, x, less), unsigned(bits), counts[-1], "corrected")
+        m.d.comb += [less.eq(value - p)]
+        corrected = _registered(m, Mux(less < 0, value, less), unsigned(bits), counts[-1], "corrected")
         m.d.comb += self.product.eq(corrected)
         return m
 
@@ -97,7 +100,7 @@ def _registered(m: Module, value: Value, shape: object, n_registers: int, name: 
 def delayed(m: Module, value: Signal, n_cycles: int, name: str) -> Signal:
     """A signal as it was so many cycles ago."""
     for cycle in range(n_cycles):
-        later = Signal(value.shape(), name=f"{name}_{cycle + 1}")
+        later = Signal(value.shape(), name=f"{name}_{cycle + 1}", reset_less=True)
         m.d.sync += later.eq(value)
         value = later
     return value

@@ -47,10 +47,10 @@ def answers(dut: Any, inputs: list[dict[str, int]], outputs: tuple[str, ...], la
 @pytest.mark.parametrize("n_registers", [1, 4, 9])
 def test_product(bits: int, n_registers: int) -> None:
     rng, p = random.Random(bits), modulus(bits)
-    cases = [{"a": residues(bits, rng), "b": residues(bits, rng)} for _ in range(N_CASES)]
-    cases += [{"a": p - 1, "b": p - 1}, {"a": p - 1, "b": 1}, {"a": p - 1, "b": 2}]
+    cases = [{"x": residues(bits, rng), "y": residues(bits, rng)} for _ in range(N_CASES)]
+    cases += [{"x": p - 1, "y": p - 1}, {"x": p - 1, "y": 1}, {"x": p - 1, "y": 2}]
     found = answers(ModularMultiplier(bits=bits, n_registers=n_registers), cases, ("product",), n_registers)
-    assert found == [(case["a"] * case["b"] % p,) for case in cases]
+    assert found == [(case["x"] * case["y"] % p,) for case in cases]
 
 
 @pytest.mark.parametrize("bits", EXPONENTS)
