@@ -363,15 +363,16 @@ def _encrypted(
     secret: SecretKey, bits: Any, seed: int | None, keep: str | Path | None, circuit: Circuit
 ) -> Ciphertexts:
     """The inputs encrypted; where a kept run has them already, its own, as its checkpoint is for those."""
+    from lockstep.terminal import make_folder
     from workloads.tfhe import files
     from workloads.tfhe.keys import decrypt_bits, encrypt_bits
 
-    if keep is None:
-        return encrypt_bits(secret, bits, None if seed is None else seed + 1)
-    path = Path(keep) / "inputs"
-    if not path.exists():
+    path = None if keep is None else Path(keep) / "inputs"
+    if path is None or not path.exists():
         encrypted = encrypt_bits(secret, bits, None if seed is None else seed + 1)
-        files.save_ciphertexts(encrypted, path)
+        if path is not None:
+            make_folder(path.parent)
+            files.save_ciphertexts(encrypted, path)
         return encrypted
     found = files.load_ciphertexts(path)
     if found.key_id == secret.key_id and decrypt_bits(secret, found).tolist() == bits.tolist():

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from designs.errors import InputError
-from lockstep.terminal import JsonOption, make_folder, print_result, steps
+from lockstep.terminal import JsonOption, print_result, steps
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -63,8 +63,6 @@ def run(
     """
     from lockstep import encrypted, show_encrypted
 
-    if keep is not None:
-        make_folder(keep)
     with steps(f"run {program}", wanted=not json_ or sys.stderr.isatty()) as progress:
         found = encrypted.run(
             program,

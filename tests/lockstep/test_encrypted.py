@@ -168,12 +168,32 @@ def test_bad_input_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert "got 256" in refused(capsys, "run", "adder:8", "--inputs", "a=256", "b=1", "--parameters", "tiny.yaml")
     assert "--inputs: wanted values" in refused(capsys, "encrypt", "mine.secret", "adder:8", "-o", "in.ct")
     assert "network" in refused(capsys, "run", "gemm:2x2x2")
-    assert "--entry: wanted a C file" in refused(capsys, "run", "adder:8", "--entry", "main")
-    assert "--keep: wanted --key" in refused(capsys, "run", "adder:8", "--keep", "kept")
+    assert "--entry: wanted a C program" in refused(capsys, "run", "adder:8", "--entry", "main")
+    assert "--keep: wanted --key" in refused(capsys, "run", "adder:8", "--keep", "kept") and not Path("kept").exists()
     assert "either --key or --seed" in refused(capsys, "run", "adder:8", "--key", "mine", "--seed", "1")
     assert "No such file" in refused(capsys, "run", "adder:8", "--key", "none")
     said = refused(capsys, "encrypt", "mine.secret", "adder:8", "--inputs", "a=1", "b=1", "-o", "mine.secret")
     assert "mine.secret: wanted another file to write to" in said and Path("mine.secret").read_bytes() == before
+
+
+C = """#include <stdint.h>
+static int8_t larger(int8_t a, int8_t b) { return a > b ? a : b; }
+int16_t most(const int8_t x[3], uint8_t y) { return larger(larger(x[0], x[1]), x[2]) + y; }
+int8_t least(int8_t a, int8_t b) { return a < b ? a : b; }
+"""
+
+
+def test_a_c_program_is_compiled_compared_and_run(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("two.c").write_text(C)
+    named = ("two.c", "--parameters", "tiny.yaml")
+    found = document(capsys, "run", *named, "--entry", "most", "--inputs", "x=-100,20,-3", "y=200")
+    assert found["outputs"] == found["clear_text"] == {"return": 220} and found["equal"]
+    assert found["compared_with"] == "the compiled C program" and found["checked_inputs"] == encrypted.CHECKED_INPUTS
+    assert document(capsys, "run", *named, "--entry", "least", "--inputs", "a=-5", "b=4")["outputs"] == {"return": -5}
+    assert "two.c" in refused(capsys, "run", *named)  # which of the two?
+    assert "parity" in refused(capsys, "run", "program:parity") and "two.c" in refused(capsys, "compile", "two.c")
+    _, out, _ = run(capsys, "compile", "two.c", "--entry", "most")
+    assert "inputs       int8 x[3], uint8 y" in out and "outputs      int16 return" in out
 
 
 def test_compile_tells_gates_depth_and_widths(capsys: pytest.CaptureFixture[str]) -> None:
@@ -213,7 +233,6 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("with_key", [False, True])
 def test_a_kept_run_goes_on_where_it_stood(with_key: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     slow(monkeypatch)
-    Path("kept").mkdir()
     named: dict[str, Any] = {"seed": 5, "parameters": "tiny.yaml"}
     if with_key:
         encrypted.keygen("mine", parameters="tiny.yaml")
