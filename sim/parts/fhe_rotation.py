@@ -9,7 +9,7 @@ import numpy as np
 
 from designs.families.fhe import Design
 from sim.kernels.fhe import rotation as kernel
-from sim.kernels.fhe.rotation import AHEAD, BUSY, N_COLUMNS, N_SIZES, ROOM, rotate
+from sim.kernels.fhe.rotation import AHEAD, BUSY, N_COLUMNS, N_SIZES, ROOM, first_steps, rotate
 
 _KEPT = 1 << 14  # rotations
 _ALWAYS = np.zeros(0, np.int64)  # no arrivals: a beat is there when it can be taken
@@ -114,3 +114,30 @@ def length(shape: Shape, n_slots: int) -> Length:
         return Length(unstalled + 1, -1, unstalled + 1)
     end, _ = rotate(sizes, stations, inverse_after, n_slots, 0, 0, _ALWAYS, rows)
     return Length(end + 1, int(rows[-1]), unstalled + 1)
+
+
+class Job(NamedTuple):
+    """What a station does from one cycle to another, counted from INIT's first."""
+
+    station: str
+    step: int
+    first_cycle: int
+    end_cycle: int  # the cycle after the last
+
+
+def first_jobs(shape: Shape, n_slots: int, n_steps: int) -> list[Job]:
+    """Every job of the first steps of a batch of `n_slots`, key rows in time, station by station."""
+    n_steps = min(n_steps, shape.n_steps)
+    sizes, stations, inverse_after = tables(shape)
+    turns, mac = n_steps * n_slots, int(sizes[kernel.MAC])
+    n_jobs = [turns * int(sizes[kernel.GROUPS if s <= mac else kernel.INVERSES]) for s in range(len(stations))]
+    starts = np.zeros((len(stations), max(n_jobs)), np.int64)
+    rows = np.full(shape.n_steps + shape.key_rows, -1, np.int64)
+    first_steps(sizes, stations, inverse_after, n_slots, n_steps, rows, starts)
+    ranks = len(shape.rank_stages)
+    names = ["ROT", *(f"F{r}" for r in range(ranks)), "MAC", *(f"I{r}" for r in range(ranks)), "WB"]
+    return [
+        Job(names[station], job * n_steps // n_jobs[station], start, start + int(stations[station, BUSY]))
+        for station in range(len(stations))
+        for job, start in enumerate(starts[station, : n_jobs[station]].tolist())
+    ]

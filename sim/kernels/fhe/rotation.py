@@ -61,9 +61,11 @@ def rotate(
     kept = np.empty((_KEPT, len(state)), np.int64)
     natural = np.empty(n_steps, np.int64)  # when the first MAC of a step would start with its row there
     freed = np.empty(n_steps, np.int64)  # when the row of a step may be overwritten
+    unlisted = np.empty((0, 0), np.int64)
     step, oldest, n_computed = 0, 0, 0
     while step < n_steps:
-        natural[step], freed[step] = _step(sizes, stations, inverse_after, n_slots, loaded[step] + 1, state)
+        there = loaded[step] + 1
+        natural[step], freed[step] = _step(sizes, stations, inverse_after, n_slots, there, state, step, unlisted)
         _load(sizes, step, first_row, freed, arrivals, loaded)
         kept[step % _KEPT] = state
         n_computed += 1
@@ -87,11 +89,45 @@ def rotate(
     return int(state[-1]), n_computed
 
 
+@entry
+def first_steps(
+    sizes: np.ndarray,
+    stations: np.ndarray,
+    inverse_after: np.ndarray,
+    n_slots: int,
+    n_listed: int,
+    loaded: np.ndarray,
+    starts: np.ndarray,
+) -> None:
+    """When each job of the first `n_listed` steps starts, INIT being in cycle 0 and no beat of the key late.
+
+    Fills `starts` (n_stations, jobs) int64: those of step i and slot s come after those of the slot before. `loaded` as
+    `rotate` has it.
+    """
+    n_stations = len(stations)
+    state = np.full(2 * n_stations + 2 + n_slots, _LONG_AGO, np.int64)
+    state[2 * n_stations + 2 :] = n_slots * sizes[WORDS]
+    freed, on_time = np.empty(n_listed, np.int64), np.empty(0, np.int64)
+    for step in range(n_listed):
+        there = loaded[step] + 1
+        _, freed[step] = _step(sizes, stations, inverse_after, n_slots, there, state, step, starts)
+        _load(sizes, step, 0, freed, on_time, loaded)
+
+
 @inner
 def _step(
-    sizes: np.ndarray, stations: np.ndarray, inverse_after: np.ndarray, n_slots: int, key_there: int, state: np.ndarray
+    sizes: np.ndarray,
+    stations: np.ndarray,
+    inverse_after: np.ndarray,
+    n_slots: int,
+    key_there: int,
+    state: np.ndarray,
+    step: int,
+    starts: np.ndarray,
 ) -> tuple[int, int]:
     """Moves `state` by a step; when its first MAC would start with the key there, and when its row is free again.
+
+    Starts are listed too where there is room for them.
 
     State: of each station the starts of the last two jobs, the earlier first; the starts of the last job of I_0 in the
     last two ciphertexts; when the last word of ACC of each slot was stored.
@@ -100,13 +136,18 @@ def _step(
     n_stations = len(stations)
     sums, stored = 2 * n_stations, 2 * n_stations + 2
     natural, started = np.int64(0), np.int64(0)
+    n_listed = starts.shape[1]
     for slot in range(n_slots):
+        turn = step * n_slots + slot
         for group in range(sizes[GROUPS]):
+            listed = turn * sizes[GROUPS] + group
             started = state[stored + slot]
             for station in range(mac):
                 started = max(started, state[2 * station + 1] + stations[station, BUSY])
                 started = max(started, state[2 * station + 2] + stations[station, ROOM])
                 state[2 * station], state[2 * station + 1] = state[2 * station + 1], started
+                if listed < n_listed:
+                    starts[station, listed] = started
                 started += stations[station, AHEAD]
             started = max(started, state[2 * mac + 1] + stations[mac, BUSY])
             if group == 0:
@@ -115,14 +156,19 @@ def _step(
                     natural = started
                     started = max(started, np.int64(key_there))
             state[2 * mac], state[2 * mac + 1] = state[2 * mac + 1], started
+            if listed < n_listed:
+                starts[mac, listed] = started
         multiplied = started
         for job in range(sizes[INVERSES]):
+            listed = turn * sizes[INVERSES] + job
             started = multiplied + inverse_after[job]
             for station in range(mac + 1, n_stations):
                 started = max(started, state[2 * station + 1] + stations[station, BUSY])
                 if station + 1 < n_stations:
                     started = max(started, state[2 * station + 2] + stations[station, ROOM])
                 state[2 * station], state[2 * station + 1] = state[2 * station + 1], started
+                if listed < n_listed:
+                    starts[station, listed] = started
                 started += stations[station, AHEAD]
         state[sums], state[sums + 1] = state[sums + 1], state[2 * mac + 3]
         state[stored + slot] = state[2 * n_stations - 1] + 2 + words - 1
