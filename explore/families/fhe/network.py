@@ -16,7 +16,7 @@ from explore.families.fhe.expected import differences, expected_of
 from explore.verify import Difference, NetworkResult
 from hw.bench.fhe import ProgramRun, Stimulus, fhe_verilog, run_programs
 from hw.bench.simulator import SimulatorName
-from workloads.circuits.circuit import CONSTANT_0, CONSTANT_1, Circuit
+from workloads.circuits.circuit import CONSTANT_1, Circuit
 from workloads.circuits.evaluate import run_circuit
 from workloads.circuits.negations import output_sources
 from workloads.mapping.fhe import program_of
@@ -98,4 +98,4 @@ def _decrypted(circuit: Circuit, secret: SecretKey, inputs: np.ndarray, run: Pro
         signals[number] = words
     bits = decrypt_bits(secret, Ciphertexts(key_id=secret.key_id, n_messages=0, words=signals[np.maximum(source, 0)]))
     bits = bits.astype(np.uint8) ^ negated
-    return np.select([source == CONSTANT_0, source == CONSTANT_1], [0, 1], bits).astype(np.uint8)
+    return np.where(source >= 0, bits, source == CONSTANT_1).astype(np.uint8)
