@@ -21,7 +21,8 @@ from designs.errors import DesignError
 from designs.families.fhe import Design
 from sim.families import fhe
 from tests.families.twins import compare, count_differences
-from workloads.mapping.fhe import Program
+from workloads.circuits.random_circuits import random_circuit
+from workloads.mapping.fhe import Program, program_of
 
 LIMIT_CYCLES = 20_000_000  # of a machine that never ends
 NEVER = 1 << 60
@@ -383,17 +384,17 @@ def phases_of(machine: Machine) -> Counter[str]:
         late = max(0, machine.end["store"][after] - max(needed)) if after >= 0 else 0
         waiting = list(range(ended + 1, first))
         loading = [cycle for cycle in waiting if cycle <= load_end]
-        found["dependency"] += min(late, len(loading))
+        found["stall_operands"] += min(late, len(loading))
         found["load"] += len(loading) - min(late, len(loading))
         found["key_fill"] += len(waiting) - len(loading)
         cycles = rotated - first + 1
         unstalled = _endless_cycles(design, slots)
         busiest = _busiest_cycles(design)
         found["init"] += slots * words
-        found["rotation"] += slots * busiest
+        found["compute"] += slots * busiest
         found["pipeline_latency"] += unstalled - slots * words - slots * busiest
-        found["key_stall"] += cycles - unstalled
-        found["key_switch"] += machine.first["extract"][batch] - rotated - 1
+        found["stall_key"] += cycles - unstalled
+        found["stall_key_switch"] += machine.first["extract"][batch] - rotated - 1
         ended = machine.end["extract"][batch]
         found["extract"] += ended - machine.first["extract"][batch] + 1
     found["drain"] += machine.cycle - 1 - ended
@@ -501,6 +502,7 @@ def random_design(rng: np.random.Generator) -> Design:
         key_switchers=int(choose([1, 2, 3])),
         ciphertext_words_per_cycle=int(choose([x for x in range(1, lanes + 1) if lanes % x == 0])),
         memory_latency_cycles=int(choose([1, 5, 40])),
+        schedule=str(choose(["critical_path", "wide_first"])),  # type: ignore[arg-type]
     )
 
 
@@ -516,9 +518,13 @@ def random_design_that_fits(rng: np.random.Generator) -> Design:
 
 
 def random_case(seed: int, n_batches: int = 4) -> tuple[Design, Program]:
-    """(machine, program of up to so many batches)."""
+    """(machine, program of up to so many batches, or of a small circuit)."""
     rng = np.random.default_rng(seed)
     design = random_design_that_fits(rng)
+    if rng.random() < 0.3:
+        share = 0.2 if design.batch > 1 else 0.0
+        circuit = random_circuit(seed, int(rng.integers(3, 12)), n_inputs=4, mux_share=share, not_share=0.0)
+        return design, program_of(design, circuit)
     return design, random_program(rng, design, int(rng.integers(1, n_batches + 1)))
 
 
