@@ -42,7 +42,7 @@ def wall_data(ran: Sequence[Row], chosen: Sequence[Chosen]) -> WallData | None:
         return None
     machines = [_machine(row) for row in streaming]
     marks = [
-        (c.letter, *_machine(c.row)[:2], c.row["activity"]["bootstraps"] / c.row["phases"]["rotation"] * _hertz(c.row))
+        (c.letter, *_machine(c.row)[:2], c.row["activity"]["bootstraps"] / c.row["phases"]["compute"] * _hertz(c.row))
         for c in chosen
         if not _design(c.row).resident
     ]
@@ -64,7 +64,7 @@ def _machine(row: Row) -> Machine:
         row["activity"]["bootstraps"] / (row["activity"]["key_beats"] * beat_bytes),
         row["bootstraps_per_s"],
         beat_bytes * design.clock_mhz * 1e6,
-        row["phases"]["key_stall"] / row["cycles"],
+        row["phases"]["stall_key"] / row["cycles"],
     )
 
 

@@ -31,8 +31,8 @@ RUNS = Circuit
 MODEL_VERSION = "1"  # bump by hand when the meaning of a row changes; explore adds a hash of the sources
 
 PHASES = (
-    "load", "key_fill", "init", "rotation", "pipeline_latency", "key_stall", "key_switch", "extract", "dependency",
-    "drain",
+    "load", "key_fill", "init", "compute", "pipeline_latency", "stall_key", "stall_key_switch", "extract",
+    "stall_operands", "drain",
 )  # fmt: skip
 
 _KEPT = 256

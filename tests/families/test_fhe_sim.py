@@ -47,7 +47,7 @@ def test_one_gate_by_hand() -> None:
     # in 73 and of step 1 in 125, EXTRACT 126 to 129, 48 beats of key switch from 130 on, ks_end 180, beats in 183 to 185.
     assert run.cycles == 186
     assert phases(run) == {
-        "load": 19, "init": 2, "rotation": 2 * 17, "pipeline_latency": 107 - 2 - 34, "extract": 4, "drain": 56,
+        "load": 19, "init": 2, "compute": 2 * 17, "pipeline_latency": 107 - 2 - 34, "extract": 4, "drain": 56,
     }  # fmt: skip
     assert run.activity == {
         "rotated": 2 * 32, "digits": 2 * 32, "butterflies": 2 * 16 * 4, "inverse_butterflies": 2 * 16 * 4,
@@ -61,7 +61,7 @@ def test_two_slots_hide_the_pipeline_by_hand() -> None:
     # ROT in 23 and 25 (INIT takes 4 cycles, 19 to 22); F_0 in 29 and, 17 later, 46; so the second slot is 17 behind.
     run = fhe.run_program(replace(TINY, memory_latency_cycles=4), one_batch(2, 1))
     # LOAD 1 + 4 + 12 - 1 + 2 = 18, INIT 19; slot 0 stores in 23 + 52 and 23 + 104, slot 1 17 later.
-    assert run.phases["init"] == 4 and run.phases["rotation"] == 2 * 34
+    assert run.phases["init"] == 4 and run.phases["compute"] == 2 * 34
     assert run.phases["pipeline_latency"] == (23 + 104 + 17 - 19 + 1) - 4 - 68
 
 
@@ -70,9 +70,9 @@ def test_a_key_that_is_late_stalls_by_hand() -> None:
     # step 2 starts in 423 instead of 397.
     design = replace(TINY, lwe_dimension=3, decomposition_levels=2, decomposers=2, key_residues_per_cycle=1)
     run = fhe.run_program(design, one_batch(1, 1))
-    assert run.phases["key_stall"] == 26
+    assert run.phases["stall_key"] == 26
     assert run.phases["load"] == 21 and run.phases["key_fill"] == 265 - 20  # load_end 1 + 10 + 8 - 1 + 2
-    assert fhe.run_program(replace(design, key_rows=3), one_batch(1, 1)).phases["key_stall"] == 0  # resident
+    assert fhe.run_program(replace(design, key_rows=3), one_batch(1, 1)).phases["stall_key"] == 0  # resident
 
 
 def test_a_batch_waits_for_operands_by_hand() -> None:
@@ -80,8 +80,8 @@ def test_a_batch_waits_for_operands_by_hand() -> None:
     free, bound = (fhe.run_program(TINY, one) for one in (program, two_batches(after=1)))
     # Batch 0 is stored in 185 (as above). Alone, batch 1 is loaded in 19 to 36, long before EXTRACT ends in 129; bound, it
     # is loaded in 186 to 203 and INIT is in 204.
-    assert free.phases["dependency"] == 0
-    assert bound.phases["dependency"] == 203 - 129
+    assert free.phases["stall_operands"] == 0
+    assert bound.phases["stall_operands"] == 203 - 129
     assert bound.cycles == 204 - 19 + 186
     # Free, INIT is in 130 and EXTRACT wants 237; batch 0 is stored in 185, so nothing waits.
     assert free.cycles == 130 - 19 + 186
@@ -91,7 +91,7 @@ def test_extraction_waits_for_the_key_switch_by_hand() -> None:
     # Twice the levels: 96 beats, ks_end 228, stored in 233; EXTRACT of batch 1 could be in 237. Four times: 192, 324, 329.
     for levels, waits in ((2, 0), (4, 329 - 236)):
         run = fhe.run_program(replace(TINY, key_switch_levels=levels), two_batches(after=0))
-        assert run.phases["key_switch"] == waits
+        assert run.phases["stall_key_switch"] == waits
 
 
 def two_batches(after: int) -> Program:

@@ -20,7 +20,7 @@ from explore.families.tensor.vector_cases import (
     vector_case_image,
     vector_program,
 )
-from explore.verify import CaseResult, Difference
+from explore.verify import MISSING, CaseResult, Difference
 from hw.bench.simulator import SimulatorName
 from hw.bench.tensor import ProgramRun, run_programs, tensor_verilog
 from sim.families import tensor as simulator_of_tensor
@@ -120,7 +120,7 @@ def compare(design: Design, case: Case, run: ProgramRun, *, index: int, point: P
         differences.append(_cycle_difference(design, case, run, simulated.cycles))
     activity = {**simulated.activity, "overflows": n_overflows}
     for name in sorted(set(activity) | set(run.activity)):
-        wanted, counted = activity.get(name, 0), run.activity.get(name)
+        wanted, counted = activity.get(name, 0), run.activity.get(name, MISSING)
         if wanted != counted:
             differences.append(Difference(what=name, expected=wanted, rtl=counted, where="layer"))
     return CaseResult(

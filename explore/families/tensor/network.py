@@ -13,7 +13,7 @@ import numpy as np
 
 from designs.errors import InputError
 from designs.families.tensor import Design
-from explore.verify import Difference, NetworkResult
+from explore.verify import MISSING, Difference, NetworkResult
 from hw.bench.simulator import SimulatorName
 from hw.bench.tensor import ProgramRun, run_programs, tensor_verilog
 from sim.families.tensor import arithmetics, simulate
@@ -200,7 +200,7 @@ def _compare(
                 what = Difference(what="outputs", expected=int(wanted[at]), rtl=int(rtl[at]), where=f"{where} {at}")
                 differences.append(what)
         names = (set(simulated.activity) | set(run.activity)) - {"overflows"}  # counted over the network
-        counted = {name: (simulated.activity.get(name, 0), run.activity.get(name)) for name in sorted(names)}
+        counted = {name: (simulated.activity.get(name, 0), run.activity.get(name, MISSING)) for name in sorted(names)}
         for name, (predicted, rtl_count) in {"cycles": (simulated.cycles, run.cycles), **counted}.items():
             if predicted != rtl_count:
                 differences.append(Difference(what=name, expected=predicted, rtl=rtl_count, where=where))
