@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from explore.export import flat_table
     from explore.sweep import SweepResult
     from lockstep.api import formats, report, reproduce, rtl, simulate, sweep, synth, trace, train, verify
+    from lockstep.encrypted import compile, decrypt, encrypt, evaluate, keygen, run
     from workloads.load import Workload, load_workload
 
 _HOME = {
@@ -27,13 +28,19 @@ _HOME = {
     "Space": "designs.space",
     "SweepResult": "explore.sweep",
     "Workload": "workloads.load",
+    "compile": "lockstep.encrypted",
+    "decrypt": "lockstep.encrypted",
+    "encrypt": "lockstep.encrypted",
+    "evaluate": "lockstep.encrypted",
     "flat_table": "explore.export",
     "formats": "lockstep.api",
+    "keygen": "lockstep.encrypted",
     "load_space": "designs.space",
     "load_workload": "workloads.load",
     "report": "lockstep.api",
     "reproduce": "lockstep.api",
     "rtl": "lockstep.api",
+    "run": "lockstep.encrypted",
     "simulate": "lockstep.api",
     "sweep": "lockstep.api",
     "synth": "lockstep.api",
@@ -48,13 +55,19 @@ __all__ = [
     "Space",
     "SweepResult",
     "Workload",
+    "compile",
+    "decrypt",
+    "encrypt",
+    "evaluate",
     "flat_table",
     "formats",
+    "keygen",
     "load_space",
     "load_workload",
     "report",
     "reproduce",
     "rtl",
+    "run",
     "simulate",
     "sweep",
     "synth",
