@@ -15,14 +15,12 @@ from pathlib import Path
 
 import ziglang
 
-from designs.errors import InputError
-
 MOST_SECONDS = 60
 MOST_BYTES = 4 << 30  # of address space
 HEADERS = ("stdint.h", "stdbool.h", "limits.h")
 TARGET = "x86_64-linux-gnu"  # whatever the host: widths, order of bytes and the IR are the same everywhere
 _ZIG = Path(ziglang.__file__).with_name("zig")
-_HEADERS = Path(__file__).with_name("headers")
+HEADERS_FOLDER = Path(__file__).with_name("headers")
 _COMMON = ("-x", "c", "-std=gnu17", "-ffreestanding", "-nostdinc", "-isystem", "/headers", "-w", "-fno-caret-diagnostics")
 _ERROR = re.compile(r"<stdin>:(\d+):\d+: (?:fatal )?error: (.*)")
 
@@ -49,7 +47,7 @@ def clang(options: Sequence[str], source: str, *, output: Path | None = None, ta
         folder = Path(name)
         overlay = folder / "overlay.json"
         roots = [
-            {"name": f"/headers/{header}", "type": "file", "external-contents": str(_HEADERS / header)}
+            {"name": f"/headers/{header}", "type": "file", "external-contents": str(HEADERS_FOLDER / header)}
             for header in HEADERS
         ]
         # Without fall-through nothing else exists for clang: no #include, #embed or __has_include sees another file.
@@ -85,7 +83,7 @@ def native_library(source: str, folder: Path) -> Path:
 def run_limited(
     command: Sequence[str], folder: Path, given: str, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a compiler with limits of time and memory; InputError where it exceeds the time."""
+    """Run a compiler with limits of time and memory; ClangError where it exceeds the time."""
     try:
         return subprocess.run(
             command,
@@ -100,7 +98,7 @@ def run_limited(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise InputError(f"wanted a program that compiles within {MOST_SECONDS} s, got none; let it do less") from None
+        raise ClangError(0, f"more than {MOST_SECONDS} s of compilation") from None
 
 
 def limit_memory(n_bytes: int) -> Callable[[], None]:

@@ -31,8 +31,7 @@ from workloads.programs.operations import binary, cast, compare
 from workloads.programs.words import Word, Words
 
 MOST_STEPS = 400_000  # instructions, loops unrolled
-MOST_ENCRYPTED_ITERATIONS = 2048  # of a loop that an encrypted condition may leave
-_TOO_LONG = f"a program of more than {MOST_STEPS} instructions once its loops are unrolled; let it do less"
+MOST_ENCRYPTED_ITERATIONS = 1024  # of a loop that an encrypted condition may leave
 _ENCRYPTED_LOOP = "a loop whose bound is encrypted; give it a constant bound and leave it with break"
 
 Value = Word | AnyAddress | tuple
@@ -128,7 +127,7 @@ class Execution:
         for instruction in frame.function.blocks[block]:
             self.n_steps += 1
             if self.n_steps > MOST_STEPS:
-                self._refuse_length(instruction.line)
+                self._refuse_length(frame, instruction.line)
             if instruction.opcode == "phi":
                 continue  # was set where the way came in
             if instruction.opcode in ("br", "switch", "ret", "unreachable"):
@@ -138,11 +137,15 @@ class Execution:
         if self._progress is not None:
             self._progress(self.n_steps)
 
-    def _refuse_length(self, line: int) -> None:
+    def _refuse_length(self, frame: _Frame, line: int) -> None:
         for _, exit_line in reversed(self._loops):
             if exit_line:
                 raise IrError(exit_line, _ENCRYPTED_LOOP)
-        raise IrError(line, _TOO_LONG)
+        if self._loops:
+            inside = self._loops[-1][0].blocks & frame.function.blocks.keys()
+            lines = [step.line for block in inside for step in frame.function.blocks[block] if step.line]
+            line = min(lines, default=line)
+        raise IrError(line, f"a program of more than {MOST_STEPS} instructions once its loops are unrolled; let it do less")
 
     def _leave(self, block: str, instruction: Instruction, state: State, frame: _Frame) -> None:
         match instruction.opcode:

@@ -83,6 +83,8 @@ def parse(path: str | Path, text: str, entry: str | None) -> Source:
         function = _entry(functions, preprocessed, entry)
         parameters, result = _ports(function, preprocessed)
         ir = clang(_OPTIMIZE, preprocessed.text)
+    except RecursionError:
+        raise InputError(f"{where}: wanted expressions and blocks less deep, got too many in one another; split them") from None
     except ClangError as error:
         place = f"{where}:{error.line}" if error.line else where
         if match := re.match(r"'([^']*)' file not found", error.message):

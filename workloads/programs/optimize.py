@@ -16,7 +16,7 @@ from workloads.programs.gates import Gates, TooManyGates
 from workloads.programs.translate import Translation
 
 OBJECTIVES = ("gates", "depth")
-MOST_GATES = 4_000_000
+MOST_GATES = 2_000_000
 MOST_GATES_FOR_ABC = 150_000  # beyond, its minutes are not worth what it finds
 SECONDS_A_SCRIPT = 90.0
 # `amap -m` finds multiplexers; aliases such as resyn2 are not defined in the wheel.

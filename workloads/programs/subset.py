@@ -5,9 +5,12 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from designs.errors import InputError
+from designs.spelling import shown
+from workloads.programs.clang import HEADERS_FOLDER
 
 BUILTINS = re.compile(
     r"__builtin_(popcount|clz|ctz|parity|ffs|bswap(16|32|64)|bitreverse(8|16|32|64)|rotate(left|right)(8|16|32|64)"
@@ -42,6 +45,8 @@ class Preprocessed:
         at, line, own = 0, 0, False
         for raw in self._data.split(b"\n"):
             if match := _MARKER.match(raw.decode(errors="replace")):
+                if not match[2].startswith("<") and Path(match[2]).parent != HEADERS_FOLDER:
+                    raise InputError(f"{path}: wanted a program without #line, got one of {shown(match[2])}; remove it")
                 line, own = int(match[1]) - 1, match[2] == "<stdin>"
             elif own:
                 self._starts.append(at)
@@ -86,9 +91,9 @@ def _offset(node: Mapping[str, Any]) -> int | None:
 def check_subset(tree: Mapping[str, Any], source: Preprocessed) -> list[Mapping[str, Any]]:
     """The functions that the file defines; InputError for the first thing that is outside the subset."""
     checker = _Checker(source, tree)
-    for node in tree["inner"]:
-        if not node.get("isImplicit") and (line := source.line_of(node)):
-            checker.check(node, line)
+    for node in tree["inner"]:  # those of our headers too: which file is which is not for a user's #line to say
+        if not node.get("isImplicit"):
+            checker.check(node, source.line_of(node))
     checker.check_recursion()
     return list(checker.defined.values())
 
@@ -120,8 +125,8 @@ class _Checker:
             self._check_type(node, line)
         if kind == "UnaryOperator" and node["opcode"] in ("*", "&"):
             self._refuse(line, f"{node['opcode']} on {_POINTER}")
-        elif kind in ("BinaryOperator", "CompoundAssignOperator", "UnaryOperator") and _is_pointer(node):
-            if node["opcode"] not in (",", "="):
+        if kind in ("BinaryOperator", "CompoundAssignOperator", "UnaryOperator"):
+            if node["opcode"] in ("+", "-", "+=", "-=", "++", "--") and _is_pointer(node):
                 self._refuse(line, "pointer arithmetic; index arrays")
         elif kind == "CallExpr":
             self._check_call(node, line)
