@@ -37,7 +37,8 @@ def schedule_gates(design: Design, gates: Gates) -> Schedule:
     a level go in the order in which their operands were made. `critical_path` takes of all gates that are ready those
     with the longest path after them, and decides for each batch whether it waits for the results of the one before it,
     or is made of gates that need not, which overlap with that one's key switch: by which of the two does more in its
-    time (`estimates`), and, while the longest path outweighs the remaining work, by waiting for it.
+    time (`estimates`), and, while the longest path outweighs the remaining work, by waiting for it. What waits goes in
+    pieces, where rotations of fewer slots are shorter: the key switch of one overlaps with the rotation of the next.
     """
     most_muxes = design.cores * (design.batch // 2)
     if design.schedule == "wide_first":
@@ -166,7 +167,7 @@ def _wide_first(
 
 # --- critical path ---
 
-_SKIPPED = 64  # ready MUXes at most that are passed over to fill the last places of a batch
+MOST_SKIPPED = 64  # ready MUXes at most that are passed over to fill the last places of a batch
 
 
 @njit(cache=True)
@@ -199,6 +200,31 @@ def _pop(heap: np.ndarray, size: int) -> int:
 
 
 @njit(cache=True)
+def _key_switch(slots: int, times: np.ndarray) -> int:
+    return (slots + times[_KEY_SWITCHERS] - 1) // times[_KEY_SWITCHERS] * times[_KEY_SWITCH]
+
+
+@njit(cache=True)
+def _wait(cells: int, cores: int, times: np.ndarray) -> int:
+    """From the end of a batch's rotation to that of a next one's load that waits for it."""
+    return times[_FIXED] + _key_switch((cells + cores - 1) // cores, times) + cells * (times[_STORE] + times[_LOAD])
+
+
+@njit(cache=True)
+def _piece(cells: int, cores: int, times: np.ndarray) -> int:
+    """How many of the ready cells are best taken at once, where all others follow without waiting."""
+    slots = (cells + cores - 1) // cores
+    best, least = cells, np.iinfo(np.int64).max
+    for piece in range(slots, 0, -1):
+        pieces = (slots + piece - 1) // piece
+        rotation = times[_ROTATION + piece]
+        time = rotation + (pieces - 1) * max(rotation, _key_switch(piece, times)) + _wait(piece * cores, cores, times)
+        if time < least:
+            best, least = piece * cores, time
+    return best
+
+
+@njit(cache=True)
 def _waits(
     ready: tuple[int, int], tops: tuple[int, int], rest: int, cores: int, batch: int, times: np.ndarray
 ) -> bool:
@@ -215,9 +241,7 @@ def _waits(
     if free_cells == 0:
         return True
     together = min(most, free_cells + fresh_cells)
-    results = (together + cores - 1) // cores
-    switches = (results + times[_KEY_SWITCHERS] - 1) // times[_KEY_SWITCHERS]
-    wait = times[_FIXED] + switches * times[_KEY_SWITCH] + together * (times[_STORE] + times[_LOAD])
+    wait = _wait(together, cores, times)
     path = max(free_top, fresh_top) * (times[_ROTATION + 1] + wait)
     if fresh_top >= free_top and path * most >= rest * times[_ROTATION + batch]:
         return True
@@ -250,14 +274,15 @@ def _critical_path(
             n_free = _push(free, n_free, (np.int64(heights[gate]) << 32) | (low - gate))
             free_cells += weights[gate]
     order, first = np.empty(n, np.int32), np.zeros(n + 1, np.int64)
-    skipped = np.empty(_SKIPPED, np.int64)
+    skipped = np.empty(MOST_SKIPPED, np.int64)
     n_batches = done = 0
     while done < n:
         tops = (free[0] >> 32 if n_free else 0, fresh[0] >> 32 if n_fresh else 0)
         wait = _waits((free_cells, fresh_cells), tops, rest, cores, batch, times)
         cells = muxes = n_skipped = 0
         begin = done
-        while cells < most_cells and n_skipped < _SKIPPED and (n_free or (wait and n_fresh)):
+        limit = _piece(min(most_cells, free_cells + fresh_cells), cores, times) if wait else most_cells
+        while cells < limit and n_skipped < MOST_SKIPPED and (n_free or (wait and n_fresh)):
             of_fresh = wait and n_fresh > 0 and (n_free == 0 or fresh[0] > free[0])
             key = fresh[0] if of_fresh else free[0]
             gate = low - (key & low)
