@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from operator import attrgetter
 from typing import Literal
@@ -120,7 +120,7 @@ class Design:
 
     def with_parameters(self) -> Design:
         """The same machine with every parameter written out."""
-        return replace(self, **asdict(self.parameters))
+        return replace(self, **vars(self.parameters))
 
     @property
     def n_stages(self) -> int:

@@ -36,6 +36,7 @@ PHASES = (
 )  # fmt: skip
 
 _KEPT = 256
+_KEPT_SCHEDULES = 64  # of a circuit; of a million gates each has up to 50 MB
 _NONE = np.zeros(0, np.int64)  # no arrivals, no receiver: nothing stalls
 _NO_EVENTS = np.zeros((0, N_EVENTS), np.int64)
 
@@ -195,12 +196,15 @@ def _batches(design: Design, circuit: Circuit) -> Batches:
     """DesignError or InputError where there is no program."""
     kept = _SCHEDULED.setdefault(circuit, {})
     key = (design.cores, design.batch, design.schedule)
-    if key not in kept:
+    found = kept.get(key)
+    if found is None:
         try:
-            kept[key] = batches_of(program_of(design, circuit), design.cores)
+            found = batches_of(program_of(design, circuit), design.cores)
         except (DesignError, InputError) as error:
-            kept[key] = str(error)
-    found = kept[key]
+            found = str(error)
+        if len(kept) >= _KEPT_SCHEDULES:
+            del kept[next(iter(kept))]
+        kept[key] = found
     if isinstance(found, str):
         raise InputError(found)
     return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from designs.errors import InputError
 from designs.families.fhe import Design
 from designs.technology import load_technology
 from explore.evaluate import evaluate
+from lockstep.api import simulate
 from sim.cost import energy_pj
 from sim.families import fhe
 from sim.run import Run
@@ -217,3 +220,12 @@ def test_timeline_has_every_batch_on_every_track() -> None:
         assert all(end <= start for (_, end), (start, _) in zip(times, times[1:], strict=False))
     with pytest.raises(InputError, match="wanted no tiling"):
         fhe.timeline(TINY, circuit, tiling=())  # type: ignore[arg-type]
+
+
+def test_a_simulation_writes_the_timeline_of_its_batches(tmp_path: Path) -> None:
+    row = simulate("fhe_small", "adder:2", timeline=tmp_path / "run.json")
+    found = json.loads((tmp_path / "run.json").read_text())
+    spans = [event for event in found["traceEvents"] if event["ph"] == "X"]
+    assert {event["cat"] for event in spans} == {"load", "rotation", "extract", "key switch", "store"}
+    last_us = max(event["ts"] + event["dur"] for event in spans)
+    assert last_us == pytest.approx(row["latency_ns"] / 1e3)
