@@ -13,7 +13,8 @@ from reports import style
 from reports.study import Chosen, Row
 from reports.units import digits, percent
 
-_MOST_ROOFS = 6
+_APART = 1.5  # bandwidths closer than this share a label
+_ABOVE = 4.0  # what stations could do is shown up to so many times the fastest point
 _MOST_VECTOR_POINTS = 1500
 
 
@@ -85,26 +86,29 @@ def draw(data: WallData) -> Figure:
     """Points and marks below the diagonals of the key's bandwidth, both axes logarithmic."""
     figure, axes = style.new_axes(3.4)
     xs = [1e6 * m.per_byte for m in data.machines]
-    tops = [top for *_, top in data.marks]
+    fastest = max(m.per_second for m in data.machines)
+    tops = [top for *_, top in data.marks if top < _ABOVE * fastest]
     style.scale_axis(axes, "x", xs)
     style.scale_axis(axes, "y", [*(m.per_second for m in data.machines), *tops])
     (left, right), limits = axes.get_xlim(), axes.get_ylim()
-    roofs = data.bandwidths
-    if len(roofs) > _MOST_ROOFS:
-        roofs = [roofs[round(i * (len(roofs) - 1) / (_MOST_ROOFS - 1))] for i in range(_MOST_ROOFS)]
-    for bandwidth in roofs:
+    named = 0.0
+    for bandwidth in data.bandwidths:
         ends = [x * bandwidth / 1e6 for x in (left, right)]
         axes.plot([left, right], ends, color=style.MUTED, linewidth=0.7, linestyle=(0, (4, 2)), zorder=1)
-        _name_roof(axes, bandwidth, left, right, limits[1])
-    for stalled, colour, label in ((False, style.BLUE, "its stations"), (True, style.ORANGE, "key rows")):
+        if bandwidth > _APART * named:
+            _name_roof(axes, bandwidth, left, right, limits[1])
+            named = bandwidth
+    for stalled, colour, label in ((False, style.BLUE, "less"), (True, style.ORANGE, "more")):
         shown = [m for m in data.machines if (m.key_stall > 0.5) == stalled]
         if shown:
             axes.scatter(
                 [1e6 * m.per_byte for m in shown], [m.per_second for m in shown], s=7, color=colour, linewidths=0,
-                label=f"waits most for {label}" if stalled else f"kept busy by {label}",
+                label=f"waits for key rows in {label} than half of its cycles",
                 rasterized=len(shown) > _MOST_VECTOR_POINTS,
             )  # fmt: skip
     for _, per_byte, _, top in data.marks:
+        if top not in tops:
+            continue
         axes.plot([per_byte * 0.8e6, per_byte * 1.25e6], [top, top], color=style.INK, linewidth=1)
     axes.set(xlim=(left, right), ylim=limits)
     marks = data.marks
