@@ -161,7 +161,7 @@ class _Simulation:
 
 def bound_s(planned: Plan, system: System) -> float:
     """The longer of: the longest path, each gate alone on the fastest device; all bootstraps at full speed."""
-    shortest = min(float(device.round_s[1]) + device.start_s for device in system.devices)
+    shortest = min(float(device.share_s(np.array([1]))[0]) for device in system.devices)
     rate = sum(device.bootstraps_per_s for device in system.devices)
     return max(planned.depth * shortest, float(planned.bootstraps.sum()) / rate)
 

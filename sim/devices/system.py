@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -32,11 +33,29 @@ class Link:
             )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Device:
-    """Something that bootstraps: `round_s[m]` are the seconds of m bootstraps side by side, at most n_workers of them.
+class Device(Protocol):
+    """Something that bootstraps: a share of a wavefront at a time."""
 
-    `round_s[0]` is 0 and the others rise or stay. `start_s` passes before each share of a wavefront: a launch.
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def n_workers(self) -> int:
+        """Bootstraps that it does side by side."""
+
+    @property
+    def bootstraps_per_s(self) -> float:
+        """No share is done faster than so many a second."""
+
+    def share_s(self, n_bootstraps: np.ndarray) -> np.ndarray:
+        """(n,) seconds of shares of so many bootstraps that wait for nothing; 0 for none, and never less for more."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rounds:
+    """A device that works in rounds: `round_s[m]` are the seconds of m bootstraps side by side, at most n_workers.
+
+    `round_s[0]` is 0 and the others rise or stay. `start_s` passes before each share: a launch.
     """
 
     name: str
@@ -53,16 +72,13 @@ class Device:
 
     @property
     def n_workers(self) -> int:
-        """Bootstraps side by side."""
         return len(self.round_s) - 1
 
     @property
     def bootstraps_per_s(self) -> float:
-        """The most that it does, in rounds of the best size, without starts."""
         return float((np.arange(1, len(self.round_s)) / self.round_s[1:]).max())
 
     def share_s(self, n_bootstraps: np.ndarray) -> np.ndarray:
-        """Seconds of shares: full rounds one after the other, then what is left; 0 where there is nothing to do."""
         rounds, left = np.divmod(n_bootstraps, self.n_workers)
         return np.where(n_bootstraps > 0, self.start_s + rounds * self.round_s[-1] + self.round_s[left], 0.0)
 
@@ -89,11 +105,11 @@ class System:
                 raise InputError(f"system: wanted rising numbers of links as the route {pair}, got {route}; mend it")
 
 
-def steady(name: str, n_workers: int, round_s: float, start_s: float = 0.0) -> Device:
+def steady(name: str, n_workers: int, round_s: float, start_s: float = 0.0) -> Rounds:
     """A device whose rounds last as long however full they are, as those of a GPU or of a pool of threads."""
     seconds = np.full(n_workers + 1, round_s)
     seconds[0] = 0.0
-    return Device(name=name, round_s=seconds, start_s=start_s)
+    return Rounds(name=name, round_s=seconds, start_s=start_s)
 
 
 def one_host(devices: Sequence[Device], link: Link, *, bus: Link | None = None) -> System:

@@ -12,7 +12,7 @@ from sim.devices.partition import PARTITIONS, Partition, places_of
 from sim.devices.plan import plan
 from sim.devices.run import DevicesRun, simulate
 from sim.devices.steps import POLICIES, Policy, steps_of
-from sim.devices.system import HOST, Device, Link, System, one_host, several_hosts, steady
+from sim.devices.system import HOST, Link, Rounds, System, one_host, several_hosts, steady
 from workloads.circuits.checks import circuit_of
 from workloads.circuits.circuit import AND, MUX, N_BOOTSTRAPS, NOT, XOR, Circuit, Port
 from workloads.circuits.negations import sources_of
@@ -198,7 +198,7 @@ def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(InputError, match="link wire: wanted bytes_per_s above 0"):
         link(0)
     with pytest.raises(InputError, match="device gpu: wanted round_s from 0"):
-        Device(name="gpu", round_s=np.array([0.0, 2.0, 1.0]))
+        Rounds(name="gpu", round_s=np.array([0.0, 2.0, 1.0]))
     with pytest.raises(InputError, match="at least one device"):
         one_host([], link())
     with pytest.raises(InputError, match=r"as the route \(0, 1\), got \(2, 1\)"):
@@ -215,9 +215,9 @@ def test_what_cannot_be_is_refused() -> None:
 
 @st.composite
 def systems(draw: st.DrawFn) -> System:
-    def device(name: int) -> Device:
+    def device(name: int) -> Rounds:
         rises = draw(st.lists(st.sampled_from([0.0, 0.125, 1.0]), min_size=1, max_size=5))
-        return Device(name=str(name), round_s=np.cumsum([0, 0.5, *rises]), start_s=draw(st.sampled_from([0.0, 0.25])))
+        return Rounds(name=str(name), round_s=np.cumsum([0, 0.5, *rises]), start_s=draw(st.sampled_from([0.0, 0.25])))
 
     def wire() -> Link:
         return link(draw(st.sampled_from([50.0, 4000.0, float("inf")])), draw(st.sampled_from([0.0, 0.01, 3.0])))

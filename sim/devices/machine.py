@@ -1,0 +1,54 @@
+"""A bootstrapping machine of the family fhe as a device: shares take the cycles that its simulator tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from designs.families.fhe import Design
+from sim.families.fhe import simulate
+from workloads.circuits.checks import circuit_of
+from workloads.circuits.circuit import NAND, Circuit, Port
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Machine:
+    """One machine. A share of n bootstraps takes what n NANDs of inputs take, from `start` to the last word stored."""
+
+    name: str
+    design: Design
+
+    @property
+    def n_workers(self) -> int:
+        return self.design.cores * self.design.batch
+
+    @cached_property
+    def bootstraps_per_s(self) -> float:
+        """Of full batches, one after the other: what another one adds to several."""
+        several, more = self.share_s(self.n_workers * np.array([6, 7]))
+        return self.n_workers / float(more - several)
+
+    def share_s(self, n_bootstraps: np.ndarray) -> np.ndarray:
+        found, where = np.unique(n_bootstraps, return_inverse=True)
+        cycles = np.array([_cycles(self.design, int(n)) for n in found])
+        return (cycles / (self.design.clock_mhz * 1e6))[where]
+
+
+@lru_cache(maxsize=1 << 12)
+def _cycles(design: Design, n_bootstraps: int) -> int:
+    if not n_bootstraps:
+        return 0
+    (run,) = simulate([design], _independent(n_bootstraps))
+    if run.failure is not None:
+        raise RuntimeError(f"{n_bootstraps} NANDs: {run.failure}")
+    return run.cycles
+
+
+def _independent(n_gates: int) -> Circuit:
+    """NANDs of the same two inputs, all of them outputs."""
+    return circuit_of(
+        "nands", (Port(name="x", bits=2),), (Port(name="y", bits=n_gates),), np.full(n_gates, NAND),
+        np.tile([0, 1, -1], (n_gates, 1)), 2 + np.arange(n_gates),
+    )  # fmt: skip
