@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,19 @@ def verify_point(
 ) -> tuple[CaseResult, ...]:
     """The cases of `draw_cases` on one machine, one after the other."""
     cases = draw_cases(design, np.random.default_rng([seed, index]))
+    return run_cases(design, cases, point=point, index=index, simulator=simulator, waves_dir=waves_dir)
+
+
+def run_cases(
+    design: Design,
+    cases: Sequence[Case],
+    *,
+    point: Point,
+    index: int = 0,
+    simulator: SimulatorName | None = None,
+    waves_dir: Path | None = None,
+) -> tuple[CaseResult, ...]:
+    """The cases on one machine, one after the other."""
     verilog = fhe_verilog(design)
     stimuli = [case.stimulus for case in cases]
     with tempfile.TemporaryDirectory(prefix="lockstep-verify-") as folder:
