@@ -1,4 +1,4 @@
-"""Circuits as text files (.gates): ports, then a gate a line, then what drives the outputs. docs/formats.md has it too.
+"""Circuits as text files (.gates): ports, then a gate a line, then what drives the outputs. docs/circuits.md says more.
 
     lockstep-gates 1
     input a 8

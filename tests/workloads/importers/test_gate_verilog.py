@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from designs.errors import InputError
+from designs.yosys import run_yosys
 from workloads.circuits.circuit import ANDYN, MUX, NAND, NOR, XOR, Circuit
 from workloads.circuits.evaluate import run_circuit
 from workloads.circuits.levels import shape_of
@@ -80,3 +82,16 @@ def test_blif_as_gates(tmp_path: Path) -> None:
     circuit = import_gate_blif(tmp_path / "n.blif")
     inputs = rng.integers(0, 2, (200, 8)).astype(np.uint8)
     assert circuit.name == "n" and np.array_equal(run_circuit(circuit, inputs), run_netlist(netlist, inputs))
+
+
+def test_a_netlist_that_yosys_wrote_keeps_its_count(tmp_path: Path) -> None:
+    (tmp_path / "in.v").write_text("module m(input [7:0] a, b, output [7:0] y); assign y = a + b; endmodule\n")
+    recipe = "synth -top m; abc -g simple,-MUX; splitnets; opt_clean; write_verilog -noexpr m.v"
+    run_yosys(f"read_verilog in.v; {recipe}".replace("; ", "\n"), tmp_path)
+    cells = re.findall(r"\\\$_(\w+)_ ", (tmp_path / "m.v").read_text())
+    circuit = import_gate_verilog(tmp_path / "m.v")
+    n_gates = sum(cell != "NOT" for cell in cells)
+    assert n_gates > 30 and circuit.n_bootstraps == n_gates
+    inputs = np.random.default_rng(0).integers(0, 2, (300, 16))
+    wanted = number(inputs[:, :8]) + number(inputs[:, 8:]) % 256
+    assert np.array_equal(number(run_circuit(circuit, inputs)), wanted)
