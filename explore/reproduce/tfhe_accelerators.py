@@ -142,7 +142,7 @@ _REMARKS = (
 def design_of(published: Published) -> Design:
     """The machine in the manner of a published one."""
     space = load_space(published.space)
-    return space.design(space.first_point() | published.changes)
+    return space.design({**space.first_point(), **published.changes})
 
 
 def steady_per_s(design: Design) -> float:
