@@ -63,9 +63,10 @@ def test_the_quick_commands_run_in_the_order_of_the_readme(folder: Path) -> None
     of_tensor = ["simulate", "sweep", "rtl", "trace", "simulate", "report"]
     of_transformers = ["simulate", "simulate", "sweep", "simulate", "reproduce"]
     of_lut = ["simulate", "sweep", "train", "trace", "simulate", "reproduce"]
-    assert ran == of_tensor + of_transformers + of_lut
+    of_encrypted = ["compile", "run", "keygen"]
+    assert ran == of_tensor + of_transformers + of_lut + of_encrypted
     made_by_them = ("out/tensor/index.html", "rtl/tensor_machine.v", "model.npz", "page/index.html")
-    for made in (*made_by_them, "out/poetbin_digits/index.html", "classifier.npz", "circuit.npz"):
+    for made in (*made_by_them, "out/poetbin_digits/index.html", "classifier.npz", "circuit.npz", "sigmoid.gates"):
         assert (folder / made).stat().st_size > 0, made
 
 
