@@ -156,11 +156,11 @@ DESIGNS = {
         lwe_dimension=3,
     ),
     "side by side": machine(
-        glwe_dimension=3, decomposition_levels=2, rotators=2, decomposers=2, key_columns=4, inverse_ntts=2, batch=3,
-        multiplier_stages=3, modulus_bits=52, key_rows=2, lwe_dimension=3,
+        glwe_dimension=3, decomposition_levels=2, rotators=2, decomposers=2, key_columns=4, inverse_ntts=2, batch=2,
+        multiplier_stages=3, modulus_bits=52, key_rows=2, lwe_dimension=3, coefficients_per_cycle=2, ntt_ranks=1,
     ),
     "cores, resident": machine(
-        glwe_dimension=1, decomposition_levels=3, cores=2, batch=2, key_rows=4, lwe_dimension=3, ntt_ranks=3,
+        glwe_dimension=1, decomposition_levels=3, cores=2, batch=2, key_rows=4, lwe_dimension=2, ntt_ranks=3,
         decomposition_base_bits=7, coefficients_per_cycle=4, ring_degree=32, modulus_bits=56,
     ),
     "three columns": machine(
