@@ -13,7 +13,8 @@ class Unit(wiring.Component):
     """A component whose equals are instances of one module where Verilog is written (`emit_verilog`).
 
     A subclass gives `circuit` in place of `elaborate`, and calls `super().__init__` with a name that tells all that the
-    circuit depends on: two units of one name are the same circuit. It is clocked by `sync` alone.
+    circuit depends on: two units of one name are the same circuit. It is clocked by `sync` alone, and reset by that
+    domain's reset: a ResetInserter around it does not reach into an instance.
     """
 
     def __init__(self, name: str, signature: dict[str, Any]) -> None:
