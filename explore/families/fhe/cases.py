@@ -20,7 +20,7 @@ from workloads.circuits.random_circuits import random_circuit
 from workloads.mapping.fhe import Program, program_of
 from workloads.tfhe.keys import encrypt_bits, generate_keys
 
-_MOST_HALVES = 7  # of batches: gates of a random circuit
+_MOST_HALVES = 5  # of batches: gates of a random circuit
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -155,7 +155,7 @@ def stalled(design: Design, free: Stimulus, rng: np.random.Generator) -> Stimulu
 
 
 def _bursts(rng: np.random.Generator, n_beats: int) -> np.ndarray:
-    share, mean = rng.choice([0.02, 0.2]), rng.choice([0.1, 0.5])
+    share, mean = rng.choice([0.02, 0.1]), rng.choice([0.2, 0.5])
     gaps = np.where(rng.random(n_beats) < share, rng.geometric(mean, n_beats), 0)
     return np.arange(n_beats) + np.cumsum(gaps)
 
