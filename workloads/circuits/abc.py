@@ -61,7 +61,9 @@ def resynthesized(circuit: Circuit, commands: Sequence[str], *, seconds: float, 
         (folder / "circuit.il").write_text(_rtlil(circuit))
         (folder / "tfhe.genlib").write_text(genlib(with_mux=with_mux))
         inline = ";".join(commands).replace(" ", ",")
-        script = f"read_rtlil circuit.il\nabc -genlib tfhe.genlib -script +{inline}\nopt_clean\nwrite_json mapped.json\n"
+        script = (
+            f"read_rtlil circuit.il\nabc -genlib tfhe.genlib -script +{inline}\nopt_clean\nwrite_json mapped.json\n"
+        )
         run_yosys(script, folder, seconds=seconds)
         module = json.loads((folder / "mapped.json").read_text())["modules"]["top"]
     return _circuit(circuit, module)
@@ -90,7 +92,9 @@ def _rtlil(circuit: Circuit) -> str:
 
     for index, (op, operands) in enumerate(zip(circuit.ops.tolist(), circuit.operands.tolist(), strict=True)):
         cell, pins = _CELLS[op]
-        connections = "".join(f"    connect \\{pin} {place(signal)}\n" for pin, signal in zip(pins, operands, strict=False))
+        connections = "".join(
+            f"    connect \\{pin} {place(signal)}\n" for pin, signal in zip(pins, operands, strict=False)
+        )
         text.write(f"  cell {cell} $c{index}\n{connections}    connect \\Y \\g [{index}]\n  end\n")
     for index, signal in enumerate(circuit.outputs.tolist()):
         source = {CONSTANT_0: "1'0", CONSTANT_1: "1'1"}.get(signal) or place(signal)

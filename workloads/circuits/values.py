@@ -21,7 +21,9 @@ def encode_inputs(ports: Sequence[Port], values: Mapping[str, Any]) -> np.ndarra
     names = [port.name for port in ports]
     for name in values:
         if name not in names:
-            raise InputError(f"inputs: wanted values for {', '.join(names) or 'nothing'}, got {shown(name)}{nearest(name, names)}")
+            raise InputError(
+                f"inputs: wanted values for {', '.join(names) or 'nothing'}, got {shown(name)}{nearest(name, names)}"
+            )
     parts = []
     for port in ports:
         if port.name not in values:
@@ -59,7 +61,9 @@ def _elements(port: Port, value: Any) -> list[int]:
     level = [value]
     for size in port.shape:
         if not all(isinstance(item, list | tuple) and len(item) == size for item in level):
-            raise InputError(f"inputs: {port.name}: wanted {describe(port)}, got {shown(value)}; give {size} in each list")
+            raise InputError(
+                f"inputs: {port.name}: wanted {describe(port)}, got {shown(value)}; give {size} in each list"
+            )
         level = [inner for item in level for inner in item]
     low, high = (-(1 << (port.bits - 1)), (1 << (port.bits - 1)) - 1) if port.signed else (0, (1 << port.bits) - 1)
     for item in level:

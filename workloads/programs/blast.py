@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from workloads.programs.gates import Gates
+from workloads.circuits.inverted_edges import Gates
 from workloads.programs.words import Word, in_order
 
 UNBOUNDED = 1 << 30
@@ -153,7 +153,9 @@ class Blaster:
         """And of all, as a tree."""
         bits = list(dict.fromkeys(bits)) or [1]
         while len(bits) > 1:
-            bits = [self.gates.and_(*bits[at : at + 2]) if at + 1 < len(bits) else bits[at] for at in range(0, len(bits), 2)]
+            bits = [
+                self.gates.and_(*bits[at : at + 2]) if at + 1 < len(bits) else bits[at] for at in range(0, len(bits), 2)
+            ]
         return bits[0]
 
     def _less(self, a: Word, b: Word) -> int:
@@ -237,7 +239,7 @@ class Blaster:
             if term is not word and term not in self._taken:
                 self._add_scaled(columns, term, factor)
             elif term.op == "product":
-                self._add_product(columns, *term.args, factor)
+                self._add_product(columns, term.args[0], term.args[1], factor)
             elif term.op == "sum":
                 columns.constant += factor * term.args[0]
                 stack.extend((inner, factor * coefficient) for coefficient, inner in term.args[1])

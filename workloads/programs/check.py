@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,13 +64,13 @@ def check_program(program: Program, *, n_inputs: int = 100, seed: int = 0) -> Ch
     return Check(n_checked, n_skipped)
 
 
-def native_outputs(program: Program, vectors: list[Mapping[str, Any]]) -> list[dict[str, Any] | None]:
+def native_outputs(program: Program, vectors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | None]:
     """What the compiled C program gives for inputs by name; None where that is undefined in C."""
     with tempfile.TemporaryDirectory(prefix="lockstep_check_") as name:
         return list(_native(program, native_library(program.source, Path(name)), vectors))
 
 
-def _compare(program: Program, vectors: list[Mapping[str, Any]], wanted: list[Any]) -> None:
+def _compare(program: Program, vectors: Sequence[Mapping[str, Any]], wanted: list[Any]) -> None:
     ports = program.circuit.output_ports
     bits = np.stack([encode_inputs(program.circuit.inputs, vector) for vector in vectors])
     for vector, expected, row in zip(vectors, wanted, run_circuit(program.circuit, bits), strict=True):
@@ -78,8 +78,8 @@ def _compare(program: Program, vectors: list[Mapping[str, Any]], wanted: list[An
         if got != expected:
             name = next(port.name for port in ports if got[port.name] != expected[port.name])
             raise InputError(
-                f"{program.path}: {name}: wanted {expected[name]} as the C program gives for {dict(vector)}, got {got[name]} "
-                "from the circuit; is a variable read that was never set, or is something else undefined in C?"
+                f"{program.path}: {name}: wanted {expected[name]} as the C program gives for {dict(vector)}, got "
+                f"{got[name]} from the circuit; is a variable read that was never set, or else something undefined?"
             )
 
 
@@ -104,10 +104,10 @@ def _element(port: Port, generator: random.Random, style: float) -> int:
     return generator.choice((low, high, max(low, -1), 0, 1, generator.randint(low, high)))
 
 
-# --- the compiled program ------------------------------------------------------------------------------------------------
+# --- the compiled program ---------------------------------------------------------------------------------------------
 
 
-def _native(program: Program, library: Path, vectors: list[Mapping[str, Any]]) -> Iterator[dict[str, Any] | None]:
+def _native(program: Program, library: Path, vectors: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any] | None]:
     parameters = program.parameters
     given = {
         "library": str(library),
@@ -133,7 +133,7 @@ def _native(program: Program, library: Path, vectors: list[Mapping[str, Any]]) -
         )
     except subprocess.TimeoutExpired:
         raise InputError(
-            f"{program.path}: wanted {len(vectors)} runs of the C program within {_MOST_SECONDS} s, got fewer; check fewer"
+            f"{program.path}: wanted {len(vectors)} runs of the C program within {_MOST_SECONDS} s, got less; try fewer"
         ) from None
     for line in done.stdout.splitlines():
         answer = json.loads(line)
@@ -171,6 +171,8 @@ def _outputs(program: Program, answer: list[Any]) -> dict[str, Any]:
         elements = [
             int.from_bytes(data[at : at + size], "little", signed=port.signed) for at in range(0, len(data), size)
         ]
-        bits = np.concatenate([np.array([element >> place & 1 for place in range(port.bits)], np.uint8) for element in elements])
+        bits = np.concatenate(
+            [np.array([element >> place & 1 for place in range(port.bits)], np.uint8) for element in elements]
+        )
         values[port.name] = decode_outputs((port,), bits)[port.name]
     return values

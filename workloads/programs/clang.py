@@ -21,7 +21,17 @@ HEADERS = ("stdint.h", "stdbool.h", "limits.h")
 TARGET = "x86_64-linux-gnu"  # whatever the host: widths, order of bytes and the IR are the same everywhere
 _ZIG = Path(ziglang.__file__).with_name("zig")
 HEADERS_FOLDER = Path(__file__).with_name("headers")
-_COMMON = ("-x", "c", "-std=gnu17", "-ffreestanding", "-nostdinc", "-isystem", "/headers", "-w", "-fno-caret-diagnostics")
+_COMMON = (
+    "-x",
+    "c",
+    "-std=gnu17",
+    "-ffreestanding",
+    "-nostdinc",
+    "-isystem",
+    "/headers",
+    "-w",
+    "-fno-caret-diagnostics",
+)
 _ERROR = re.compile(r"<stdin>:(\d+):\d+: (?:fatal )?error: (.*)")
 
 
@@ -64,7 +74,7 @@ def clang(options: Sequence[str], source: str, *, output: Path | None = None, ta
 
 
 def native_library(source: str, folder: Path) -> Path:
-    """Compile `source` for this machine, in `folder`, as a shared library that stops where C leaves undefined what it does.
+    """Compile `source` for this machine, in `folder`, as a shared library that stops where C leaves it undefined.
 
     It links with nothing. ClangError for a program that clang refuses.
     """
@@ -72,9 +82,7 @@ def native_library(source: str, folder: Path) -> Path:
     clang(options, source, output=folder / "program.o", target=None)
     library = folder / "program.so"
     caches = {"ZIG_GLOBAL_CACHE_DIR": str(folder / "zig"), "ZIG_LOCAL_CACHE_DIR": str(folder / "zig")}
-    done = run_limited(
-        [str(_ZIG), "cc", "-shared", "-nostdlib", "-o", str(library), "program.o"], folder, "", caches
-    )
+    done = run_limited([str(_ZIG), "cc", "-shared", "-nostdlib", "-o", str(library), "program.o"], folder, "", caches)
     if done.returncode:
         raise ClangError(0, (done.stderr.splitlines() or ["no message"])[0][:300])
     return library

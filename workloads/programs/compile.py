@@ -21,7 +21,7 @@ from workloads.programs.frontend import Parameter, parse, read_source
 from workloads.programs.optimize import OBJECTIVES, best_circuit, to_stderr
 from workloads.programs.translate import translate
 
-_SHARED = ("abc.py", "checks.py", "circuit.py", "files.py", "levels.py", "simplify.py")
+_SHARED = ("abc.py", "checks.py", "circuit.py", "files.py", "inverted_edges.py", "levels.py", "muxes.py", "simplify.py")
 SOURCES = Path(__file__).with_name("sources")
 
 

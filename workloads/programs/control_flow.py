@@ -23,11 +23,10 @@ class Loop:
 
 def targets(instruction: Instruction) -> list[str]:
     """Where the last instruction of a block may go."""
-    if instruction.opcode == "br":
-        return list(instruction.extra)  # type: ignore[call-overload]
-    if instruction.opcode == "switch":
-        default, cases = instruction.extra  # type: ignore[misc]
-        return [default, *(target for _, target in cases)]
+    if isinstance(instruction.extra, list):  # br
+        return list(instruction.extra)
+    if isinstance(instruction.extra, tuple):  # switch
+        return [instruction.extra[0], *(target for _, target in instruction.extra[1])]
     return []
 
 
@@ -54,14 +53,16 @@ def _reverse_postorder(start: str, following: dict[str, list[str]]) -> list[str]
 
 
 def _components(order: list[str], following: dict[str, list[str]]) -> list[str | Loop]:
-    """`order` (reverse postorder) with strongly connected parts made loops, which are ordered the same way without head.
+    """`order` (reverse postorder) with strongly connected parts made loops, each ordered the same way without its head.
 
     Parts stand in the order of their first blocks: of two parts, the one that leads to the other finishes later in the
     depth-first search, without the head too, for that was on the stack while its loop was searched.
     """
     place = {block: number for number, block in enumerate(order)}
     edges = [(place[a], place[b]) for a in order for b in following[a] if b in place]
-    rows, cols = (np.array(side, np.int32) for side in zip(*edges, strict=True)) if edges else (np.zeros(0, np.int32),) * 2
+    rows, cols = (
+        (np.array(side, np.int32) for side in zip(*edges, strict=True)) if edges else (np.zeros(0, np.int32),) * 2
+    )
     graph = coo_array((np.ones(len(edges), np.int8), (rows, cols)), shape=(len(order), len(order)))
     _, labels = connected_components(graph, directed=True, connection="strong")
     parts: dict[int, list[str]] = {}

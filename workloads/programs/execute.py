@@ -1,6 +1,6 @@
 """Runs a program of LLVM IR on words: what is public is computed, what is encrypted becomes part of the graph.
 
-Loops are followed iteration by iteration as long as their conditions are public; a branch on an encrypted condition goes
+Loops are followed iteration by iteration while their conditions are public; a branch on an encrypted condition goes
 both ways, and where ways meet, values are chosen by the condition. Blocks are visited in a weak topological order
 (Bourdoncle, 1993), so all ways into a block have arrived when it is visited.
 """
@@ -145,20 +145,26 @@ class Execution:
             inside = self._loops[-1][0].blocks & frame.function.blocks.keys()
             lines = [step.line for block in inside for step in frame.function.blocks[block] if step.line]
             line = min(lines, default=line)
-        raise IrError(line, f"a program of more than {MOST_STEPS} instructions once its loops are unrolled; let it do less")
+        raise IrError(
+            line, f"a program of more than {MOST_STEPS} instructions once its loops are unrolled; let it do less"
+        )
 
     def _leave(self, block: str, instruction: Instruction, state: State, frame: _Frame) -> None:
         match instruction.opcode:
             case "ret":
-                value = {"return": self._value(instruction.operands[0], state, instruction)} if instruction.operands else {}
-                frame.returned.append(State(state.guard, value, state.cells))
+                values: dict[str, Value] = {}
+                if instruction.operands:
+                    values["return"] = self._value(instruction.operands[0], state, instruction)
+                frame.returned.append(State(state.guard, values, state.cells))
             case "br":
                 assert isinstance(instruction.extra, list)
                 if len(instruction.extra) == 1:
                     self._go(block, instruction.extra[0], state, frame)
                 else:
                     condition = self._condition(instruction.operands[0], state, instruction)
-                    self._fork(block, instruction, state, frame, [(condition, instruction.extra[0])], instruction.extra[1])
+                    self._fork(
+                        block, instruction, state, frame, [(condition, instruction.extra[0])], instruction.extra[1]
+                    )
             case "switch":
                 assert isinstance(instruction.extra, tuple)
                 default, cases = instruction.extra
@@ -211,9 +217,11 @@ class Execution:
         states = list(states)
         while len(states) > 1:
             # Ways that parted last meet first: their conditions cancel.
-            pairs = [(a, b) for b in range(len(states)) for a in range(b)] if len(states) <= 8 else [
-                (a, a + 1) for a in range(len(states) - 1)
-            ]
+            pairs = (
+                [(a, b) for b in range(len(states)) for a in range(b)]
+                if len(states) <= 8
+                else [(a, a + 1) for a in range(len(states) - 1)]
+            )
             a, b = max(pairs, key=lambda pair: len(states[pair[0]].guard & states[pair[1]].guard))
             states[a] = self._merge_two(states[a], states[b])
             del states[b]
@@ -310,16 +318,16 @@ class Execution:
         opcode, kind, extra = instruction.opcode, instruction.kind, instruction.extra
         values = [self._value(operand, state, instruction) for operand in instruction.operands]
         if opcode == "icmp" and kind == "ptr":
-            kind, values = 64, [self._same_array(values, instruction)[i] for i in range(2)]
-        if not isinstance(kind, int) or not all(isinstance(value, Word) for value in values):
+            kind, values = 64, self._same_array(values, instruction)
+        words = [value for value in values if isinstance(value, Word)]
+        if not isinstance(kind, int) or len(words) < len(values):
             raise IrError(instruction.line, "an address used as a number; index arrays")
         if opcode == "icmp":
-            return compare(self.words, str(extra), *values, kind)
-        if opcode in ("zext", "sext", "trunc"):
-            assert isinstance(extra, int)
-            return cast(self.words, opcode, values[0], extra, kind)
+            return compare(self.words, str(extra), words[0], words[1], kind)
+        if isinstance(extra, int):  # zext, sext, trunc
+            return cast(self.words, opcode, words[0], extra, kind)
         assert isinstance(extra, set)
-        return binary(self.words, opcode, *values, kind, extra)
+        return binary(self.words, opcode, words[0], words[1], kind, extra)
 
     def _same_array(self, values: list[Value], instruction: Instruction) -> list[Value]:
         a, b = values

@@ -18,7 +18,15 @@ from workloads.programs.subset import Preprocessed, check_subset
 MOST_SOURCE_BYTES = 1 << 20
 RETURN = "return"  # the port of the returned value
 # Loops stay loops: they are unrolled by being executed, which no heuristic of clang's decides.
-_OPTIMIZE = ("-O2", "-fno-vectorize", "-fno-slp-vectorize", "-fno-unroll-loops", "-gline-tables-only", "-S", "-emit-llvm")
+_OPTIMIZE = (
+    "-O2",
+    "-fno-vectorize",
+    "-fno-slp-vectorize",
+    "-fno-unroll-loops",
+    "-gline-tables-only",
+    "-S",
+    "-emit-llvm",
+)
 _TYPES = {
     "_Bool": (1, False),
     "char": (8, True),
@@ -84,12 +92,15 @@ def parse(path: str | Path, text: str, entry: str | None) -> Source:
         parameters, result = _ports(function, preprocessed)
         ir = clang(_OPTIMIZE, preprocessed.text)
     except RecursionError:
-        raise InputError(f"{where}: wanted expressions and blocks less deep, got too many in one another; split them") from None
+        raise InputError(
+            f"{where}: wanted expressions and blocks less deep, got too many in one another; split them"
+        ) from None
     except ClangError as error:
         place = f"{where}:{error.line}" if error.line else where
         if match := re.match(r"'([^']*)' file not found", error.message):
             raise InputError(
-                f"{place}: wanted no #include but <stdint.h>, <stdbool.h> and <limits.h>, got {shown(match[1])}; remove it"
+                f"{place}: wanted no #include but <stdint.h>, <stdbool.h> and <limits.h>, "
+                f"got {shown(match[1])}; remove it"
             ) from error
         raise InputError(f"{place}: wanted C that compiles, got: {error.message}; mend it") from error
     return Source(where, text, function["name"], parameters, result, ir)
@@ -112,7 +123,9 @@ def _entry(functions: list[Mapping[str, Any]], source: Preprocessed, entry: str 
     stem = Path(source.path).stem
     if len(public) == 1 or stem in public:
         return public.get(stem) or next(iter(public.values()))
-    raise InputError(f"{source.path}: wanted one function that is not static, got {names}; name the entry, or make others static")
+    raise InputError(
+        f"{source.path}: wanted one function that is not static, got {names}; name the entry, or make others static"
+    )
 
 
 def _ports(function: Mapping[str, Any], source: Preprocessed) -> tuple[tuple[Parameter, ...], Port | None]:
@@ -129,7 +142,9 @@ def _ports(function: Mapping[str, Any], source: Preprocessed) -> tuple[tuple[Par
     if returns != "void":
         fields.append(f"{returns} lockstep_{RETURN};")
     if not fields:
-        raise InputError(f"{source.path}:{line}: wanted parameters and a result, got none; give {function['name']} some")
+        raise InputError(
+            f"{source.path}:{line}: wanted parameters and a result, got none; give {function['name']} some"
+        )
     tree = _tree(f"{source.text}\nstruct lockstep_ports {{ {' '.join(fields)} }};\n")
     record = next(node for node in reversed(tree["inner"]) if node.get("name") == "lockstep_ports")
     kinds = [node["type"] for node in record["inner"] if node["kind"] == "FieldDecl"]
@@ -142,7 +157,9 @@ def _ports(function: Mapping[str, Any], source: Preprocessed) -> tuple[tuple[Par
         _parameter(node["name"], _resolved(kind, names), f"{source.path}:{source.line_of(node)}")
         for node, kind in zip(parameters, kinds, strict=False)
     ]
-    result = _parameter(RETURN, _resolved(kinds[-1], names), f"{source.path}:{line}").port if returns != "void" else None
+    result = (
+        _parameter(RETURN, _resolved(kinds[-1], names), f"{source.path}:{line}").port if returns != "void" else None
+    )
     return tuple(ports), result
 
 
@@ -167,7 +184,8 @@ def _parameter(name: str, text: str, where: str) -> Parameter:
     plain = " ".join(word for word in words if word != "const")
     if plain not in _TYPES:
         raise InputError(
-            f"{where}: {name}: wanted an integer of 8 to 64 bits or _Bool, or an array of such, got {text}; use <stdint.h>"
+            f"{where}: {name}: wanted an integer of 8 to 64 bits or _Bool, or an array of such, got {text}; "
+            "use <stdint.h>"
         )
     if 0 in shape:
         raise InputError(f"{where}: {name}: wanted an array of at least one element, got {text}; give it a bound")

@@ -32,12 +32,12 @@ def compute(words: Words, name: str, arguments: Sequence) -> Word | tuple | None
         case "bitreverse":
             return _permuted(words, unsigned(words, a, bits), bits, 1)
         case "fshl" | "fshr":
-            return _funnel(words, kind, *arguments, bits)
+            return _funnel(words, kind, a, arguments[1], arguments[2], bits)
         case "expect":
             return a
         case "scmp" | "ucmp":
             return _three_way(words, kind[0], a, arguments[1], bits)
-    if kind.endswith(".with.overflow") or kind.endswith(".sat"):
+    if kind.endswith((".with.overflow", ".sat")):
         return _checked(words, kind, a, arguments[1], bits)
     return None
 
@@ -46,8 +46,9 @@ def _extreme(words: Words, kind: str, a: Word, b: Word, bits: int) -> Word:
     a, b = words.wrap(a, bits, kind[0] == "s"), words.wrap(b, bits, kind[0] == "s")
     pick = max if kind.endswith("max") else min
     low, high = pick(a.low, b.low), pick(a.high, b.high)
-    first = words.less(b, a) if kind.endswith("max") else words.less(a, b)
-    return words.bounded(words.choose(first, a, b), low, high)
+    a, b = sorted((a, b), key=lambda word: word.number)  # least and greatest of the same two share their comparison
+    first = words.less(a, b)
+    return words.bounded(words.choose(first, b, a) if pick is max else words.choose(first, a, b), low, high)
 
 
 def _population(words: Words, a: Word) -> Word:

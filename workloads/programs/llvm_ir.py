@@ -1,7 +1,7 @@
 """LLVM IR as clang prints it, read into plain structures: only what integer programs become.
 
-llvmlite parses IR too, but tells neither flags, predicates and types of addresses nor constants and debug lines, and its
-LLVM must not be older than clang's; this reader needs the text alone.
+llvmlite parses IR too, but tells neither flags, predicates and types of addresses nor constants and debug lines, and
+its LLVM must not be older than clang's; this reader needs the text alone.
 """
 
 from __future__ import annotations
@@ -28,21 +28,20 @@ def bytes_of(kind: Type) -> int:
     return _layout(kind)[0]
 
 
-def _layout(kind: Type) -> tuple[int, int]:
+def _layout(kind: Type) -> tuple[int, int]:  # bytes and alignment
     if isinstance(kind, int):
         n_bytes = (kind + 7) // 8
         size = 1 << (n_bytes - 1).bit_length() if n_bytes <= 16 else (n_bytes + 15) // 16 * 16
         return size, min(size, 16)
-    if kind == "ptr":
+    if isinstance(kind, str):  # an address
         return 8, 8
     if kind[0] == "array":
         size, align = _layout(kind[2])
         return kind[1] * size, align
-    offsets, end, align = [], 0, 1
+    end, align = 0, 1
     for element in kind[1]:
         size, wanted = _layout(element)
         end = (end + wanted - 1) // wanted * wanted
-        offsets.append(end)
         end, align = end + size, max(align, wanted)
     return (end + align - 1) // align * align, align
 
@@ -143,7 +142,20 @@ class _Tokens:
         raise IrError(self.line, message)
 
 
-_FLAGS = {"nuw", "nsw", "exact", "disjoint", "nneg", "samesign", "inbounds", "tail", "musttail", "notail", "fastcc", "ccc"}
+_FLAGS = {
+    "nuw",
+    "nsw",
+    "exact",
+    "disjoint",
+    "nneg",
+    "samesign",
+    "inbounds",
+    "tail",
+    "musttail",
+    "notail",
+    "fastcc",
+    "ccc",
+}
 _ATTRIBUTES = {"noundef", "signext", "zeroext", "nonnull", "readonly", "writeonly", "readnone", "nocapture", "returned",
                "noalias", "immarg", "nofree", "inreg", "dead_on_unwind", "writable", "dead_on_return"}  # fmt: skip
 _BINARY = {"add", "sub", "mul", "udiv", "sdiv", "urem", "srem", "shl", "lshr", "ashr", "and", "or", "xor"}
@@ -467,7 +479,7 @@ class _Reader:
 
 
 _OUTSIDE = dict.fromkeys(
-    ("fadd", "fsub", "fmul", "fdiv", "frem", "fneg", "fcmp", "fptosi", "fptoui", "sitofp", "uitofp", "fpext", "fptrunc"),
+    ("fadd", "fsub", "fmul", "fdiv", "frem", "fneg", "fcmp", "fptosi", "fptoui", "sitofp", "uitofp", "fpext"),
     "a floating-point value; use integers (fixed point)",
 ) | dict.fromkeys(("ptrtoint", "inttoptr", "bitcast"), "an address used as a number; index arrays") | dict.fromkeys(
     ("extractelement", "insertelement", "shufflevector"), "a vector; write it as a loop over an array"

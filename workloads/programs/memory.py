@@ -60,7 +60,7 @@ class Memory:
         self._words = words
 
     def load(self, cells: Cells, address: AnyAddress, bits: int, line: int, certain: bool) -> Word:
-        """The integer of `bits` bits at `address`; `certain` where the program surely comes by (a bad index is refused)."""
+        """The integer of `bits` bits at `address`; a bad index is refused where the program is `certain` to come by."""
         words = self._words
         if isinstance(address, EitherAddress):
             yes = self.load(cells, address.yes, bits, line, False)
@@ -117,9 +117,7 @@ class Memory:
         last = min(index.high, (address.array.n_bytes - size - constant) // step)
         bits = max(last - first, 0).bit_length()
         selector = words.wrap(index, bits, False) if bits else words.zero
-        return selector, (
-            (number & ((1 << bits) - 1), constant + step * number) for number in range(first, last + 1)
-        )
+        return selector, ((number & ((1 << bits) - 1), constant + step * number) for number in range(first, last + 1))
 
     def _select(self, selector: Word, entries: list[Word | None]) -> Word | None:
         if len(entries) == 1:

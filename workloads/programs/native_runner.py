@@ -1,10 +1,10 @@
-"""Runs a compiled C function on many inputs, in processes that may be stopped: started by check.py, by file, standard library only.
+"""Runs a compiled C function on many inputs, in processes that may be stopped: check.py starts it, by file.
 
-Given on stdin, as JSON: the library, the function, `scalars` (C types by position, None for an array), `sizes` (bytes of
-each array), `result` (C type or None), `seconds` for one run, `has_state` (a run may change what the next one computes:
-each has a process of its own), and `vectors`: for each argument an integer, or an array's bytes
-in hex. A line on stdout for each vector: null where the process was stopped (what it did is undefined in C), else the
-result and the arrays' bytes afterwards.
+Given on stdin, as JSON: the library, the function, `scalars` (C types by position, None for an array), `sizes`
+(bytes of each array), `result` (C type or None), `seconds` for one run, `has_state` (a run may change what the next one
+computes: each has a process of its own), and `vectors`: for each argument an integer, or an array's bytes in hex.
+A line on stdout for each vector: null where the process was stopped (what it did is undefined in C), else the result and the
+arrays' bytes afterwards.
 
 Each array ends where a page begins that nobody may touch, and in a second run begins where one ends: an index outside
 stops the process.
@@ -16,9 +16,10 @@ import mmap
 import os
 import signal
 import sys
+from typing import Any
 
 _PAGE = mmap.PAGESIZE
-_KEPT = []  # mappings live as long as the process
+_KEPT: list[mmap.mmap] = []  # mappings live as long as the process
 
 
 def main() -> None:
@@ -32,9 +33,10 @@ def main() -> None:
         print(first if first == second else "null")
 
 
-def _answers(function, given, at_start):
+def _answers(function: Any, given: dict[str, Any], at_start: bool) -> list[str]:
     """A line for each vector. A child process goes on until it is stopped; the next one goes on after that vector."""
-    answers, vectors = [], given["vectors"]
+    answers: list[str] = []
+    vectors = given["vectors"]
     while len(answers) < len(vectors):
         n_most = 1 if given["has_state"] else len(vectors)
         reading, writing = os.pipe()
@@ -55,7 +57,7 @@ def _answers(function, given, at_start):
     return answers
 
 
-def _run(function, vector, sizes, at_start):
+def _run(function: Any, vector: list[Any], sizes: list[int | None], at_start: bool) -> list[Any]:
     arguments, arrays = [], []
     for value, size in zip(vector, sizes, strict=True):
         if size is None:
@@ -69,7 +71,7 @@ def _run(function, vector, sizes, at_start):
     return [None if result is None else int(result), [ctypes.string_at(*array).hex() for array in arrays]]
 
 
-def _guarded(size, at_start):
+def _guarded(size: int, at_start: bool) -> int:
     """The address of `size` bytes next to a page that nobody may touch."""
     inner = -(-size // _PAGE) * _PAGE
     area = mmap.mmap(-1, inner + 2 * _PAGE)

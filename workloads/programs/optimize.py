@@ -9,10 +9,11 @@ from designs.errors import InputError
 from designs.yosys import YosysError
 from workloads.circuits.abc import resynthesized
 from workloads.circuits.circuit import Circuit
+from workloads.circuits.inverted_edges import Gates, TooManyGates
 from workloads.circuits.levels import shape_of
+from workloads.circuits.muxes import with_muxes
 from workloads.circuits.simplify import simplified
 from workloads.programs.blast import Blaster
-from workloads.programs.gates import Gates, TooManyGates
 from workloads.programs.translate import Translation
 
 OBJECTIVES = ("gates", "depth")
@@ -62,12 +63,16 @@ def _candidates(
     start = min(built, key=lambda circuit: cost(circuit, objective))
     if start.n_gates > MOST_GATES_FOR_ABC or not start.n_gates:
         return
+    yield with_muxes(start)
     for number, commands in enumerate(SCRIPTS[objective], 1):
         progress(f"ABC script {number} of {len(SCRIPTS[objective])} on {start.n_bootstraps:,} bootstraps")
         try:
-            yield resynthesized(start, commands, seconds=SECONDS_A_SCRIPT, with_mux=True)
+            found = resynthesized(start, commands, seconds=SECONDS_A_SCRIPT, with_mux=True)
         except (TimeoutError, YosysError) as error:
             progress(f"{error}; the circuit stays as it is")
+            continue
+        yield found
+        yield with_muxes(found)
 
 
 def _built(name: str, where: str, translation: Translation, fast: bool, progress: Progress) -> Circuit:
@@ -77,7 +82,9 @@ def _built(name: str, where: str, translation: Translation, fast: bool, progress
     try:
         outputs = Blaster(gates, translation.places, fast=fast).outputs(translation.roots)
     except TooManyGates:
-        raise InputError(f"{where}: wanted a circuit of {MOST_GATES:,} gates at most, got more; let it do less") from None
+        raise InputError(
+            f"{where}: wanted a circuit of {MOST_GATES:,} gates at most, got more; let it do less"
+        ) from None
     return simplified(name, translation.inputs, translation.outputs, *gates.circuit_arrays(outputs))
 
 

@@ -16,8 +16,8 @@ BUILTINS = re.compile(
     r"__builtin_(popcount|clz|ctz|parity|ffs|bswap(16|32|64)|bitreverse(8|16|32|64)|rotate(left|right)(8|16|32|64)"
     r"|abs|labs|llabs|expect|unreachable|assume|clzg|ctzg|popcountg|(add|sub|mul)_overflow|constant_p)(l|ll)?$"
 )
-_ATTRIBUTES = {"AlwaysInlineAttr", "NoInlineAttr", "UnusedAttr", "ConstAttr", "PureAttr", "LoopHintAttr", "FallThroughAttr",
-               "BuiltinAttr", "NoThrowAttr", "GNUInlineAttr", "HotAttr", "ColdAttr"}  # fmt: skip
+_ATTRIBUTES = {"AlwaysInlineAttr", "NoInlineAttr", "UnusedAttr", "ConstAttr", "PureAttr", "LoopHintAttr",
+               "FallThroughAttr", "BuiltinAttr", "NoThrowAttr", "GNUInlineAttr", "HotAttr", "ColdAttr"}  # fmt: skip
 _MARKER = re.compile(r'# (\d+) "(.*?)"')
 _POINTER = "an address (pointer); index arrays"
 _REFUSED = {
@@ -75,7 +75,8 @@ class Preprocessed:
         text, line = self.text_of(node), self.line_of(node)
         if re.search(r"\[\s*(static|const|restrict|\s)*\]", text):
             raise InputError(
-                f"{self.path}:{line}: wanted a constant bound of the array {node['name']}, got none; write it between [ and ]"
+                f"{self.path}:{line}: wanted a constant bound of the array {node['name']}, got none; "
+                "write it between [ and ]"
             )
         return re.sub(r"\[\s*((static|const|restrict|volatile)\s+)+", "[", text) + ";"
 

@@ -1,4 +1,4 @@
-"""Gates of the programs that come with the project: `python -m workloads.programs.table [--markdown] [NAME or FILE ...]`."""
+"""Gates of programs, those of the project by default: `python -m workloads.programs.table [--markdown] [FILE ...]`."""
 
 from __future__ import annotations
 

@@ -44,7 +44,9 @@ def translate(source: Source, progress: Callable[[int], None] | None = None) -> 
         place = f"{source.path}:{error.line}" if error.line else source.path
         raise InputError(f"{place}: wanted a program of integers and arrays of them, got {error.message}") from error
     except TooManyWords:
-        raise InputError(f"{source.path}: wanted a circuit of {MOST_WORDS} words at most, got more; let it do less") from None
+        raise InputError(
+            f"{source.path}: wanted a circuit of {MOST_WORDS} words at most, got more; let it do less"
+        ) from None
 
 
 def _translate(source: Source, execution: Execution, words: Words) -> Translation:
@@ -74,8 +76,8 @@ def _translate(source: Source, execution: Execution, words: Words) -> Translatio
     for port, array in arrays:
         outputs.append(port)
         roots += [(execution.cell(cells, array, index), port.bits) for index in range(len(array.initial))]
-    inputs, places = _inputs_read(source, kept, roots)
-    return Translation(inputs, tuple(outputs), roots, places)
+    input_ports, places = _inputs_read(source, kept, roots)
+    return Translation(input_ports, tuple(outputs), roots, places)
 
 
 def _inputs_read(

@@ -1,13 +1,14 @@
 """What a program computes, as a graph of integers: each word is an exact integer within a known interval.
 
-A C value of w bits is a word that is congruent to it modulo 2^w; sums and products stay exact, so that their bits are no
-more than their intervals need, and `wrap` cuts where C's width does. Equal words are one object (hash consing).
+A C value of w bits is a word that is congruent to it modulo 2^w; sums and products stay exact, so that they have no
+more bits than their intervals need, and `wrap` cuts where C's width does. Equal words are one object (hash consing).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from math import prod
+from typing import Any
 
 
 class Word:
@@ -88,9 +89,7 @@ class Words:
                 coefficients[base] = coefficients.get(base, 0) + coefficient * inner
             else:
                 coefficients[word] = coefficients.get(word, 0) + coefficient
-        rest = tuple(
-            sorted(((k, word) for word, k in coefficients.items() if k), key=lambda term: term[1].number)
-        )
+        rest = tuple(sorted(((k, word) for word, k in coefficients.items() if k), key=lambda term: term[1].number))
         if not rest:
             return self.constant(constant)
         if len(rest) == 1 and rest[0][0] == 1 and not constant:
@@ -367,7 +366,7 @@ def evaluate(roots: Sequence[Word], bits: Sequence[int]) -> list[int]:
 
 
 def _value(word: Word, known: dict[Word, int], bits: Sequence[int]) -> int:
-    args = [known[arg] if isinstance(arg, Word) else arg for arg in word.args]
+    args: list[Any] = [known[arg] if isinstance(arg, Word) else arg for arg in word.args]
     match word.op:
         case "constant":
             return args[0]

@@ -9,7 +9,8 @@ from workloads.circuits.circuit import Port
 from workloads.circuits.evaluate import run_circuit
 from workloads.circuits.levels import shape_of
 from workloads.circuits.values import decode_outputs, encode_inputs
-from workloads.programs import check, compile as compiling
+from workloads.programs import check
+from workloads.programs import compile as compiling
 from workloads.programs.check import Check, check_program, native_outputs
 from workloads.programs.compile import Program, compile_c, program_names
 

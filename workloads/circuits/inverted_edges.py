@@ -1,4 +1,4 @@
-"""Gates as they are built from words: hashed, folded, with inverted edges."""
+"""Circuits as AND, XOR and MUX with inverted edges, hashed and folded as they are built."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Gates:
 
     def circuit_arrays(self, outputs: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """ops, operands and outputs of a Circuit, as built; NOT gates stand where a MUX or an output is inverted."""
-        live = self._live(outputs)
+        live = self.live(outputs)
         ops: list[int] = []
         operands: list[tuple[int, int, int]] = []
         number = {signal: signal - 1 for signal in range(self.n_inputs + 1)}
@@ -129,7 +129,8 @@ class Gates:
             np.array(signals, np.int32),
         )
 
-    def _live(self, outputs: Sequence[int]) -> set[int]:
+    def live(self, outputs: Sequence[int]) -> set[int]:
+        """The gates that outputs need."""
         live: set[int] = set()
         stack = [literal >> 1 for literal in outputs]
         while stack:
