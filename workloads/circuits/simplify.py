@@ -52,7 +52,7 @@ def simplified(
     raw_ops = np.ascontiguousarray(ops, np.uint8)
     raw_operands = np.ascontiguousarray(operands, np.int32).reshape(-1, 3)
     raw_outputs = np.ascontiguousarray(outputs, np.int32)
-    kept, read, ends = _simplified(n_inputs, raw_ops, raw_operands, raw_outputs, _AND_FORMS, _FORM_OF_OP)
+    kept, read, ends = _simplified(n_inputs, raw_ops, raw_operands, raw_outputs)
     kept, read, ends = _live(n_inputs, kept, read, ends)
     return circuit_of(name, inputs, output_ports, kept, read, ends)
 
@@ -78,35 +78,48 @@ def _hash(op: int, first: int, second: int, third: int) -> int:
 
 
 @njit(cache=True)
-def _and(first: int, second: int) -> tuple[int, int, int]:
-    """(literal, -1, -1) where an AND of literals folds, else (-3, operands in order)."""
+def _normal(op: int, first: int, second: int, third: int) -> tuple[int, int, int, int, int]:
+    """(kind, literals, sign) of a gate of literals; `sign` negates the whole.
+
+    Kind NOT is just the first literal; AND and XOR are of two in ascending order, those of XOR not negated; MUX is of
+    three, the first not negated, and not both of the others.
+    """
+    if op == MUX:
+        return _normal_mux(first, second, third)
+    if op == XOR or op == XNOR:
+        return _normal_xor(first, second, int(op == XNOR))
+    form = int(_FORM_OF_OP[op])
+    return _normal_and(first ^ (form & 1), second ^ (form >> 1 & 1), form >> 2)
+
+
+@njit(cache=True)
+def _normal_and(first: int, second: int, sign: int) -> tuple[int, int, int, int, int]:
     if first > second:
         first, second = second, first
     if first == _FALSE or (first ^ second) == 1:
-        return _FALSE, -1, -1
-    if first in (_TRUE, second):
-        return second, -1, -1
-    return -3, first, second
+        return NOT, _FALSE, -1, -1, sign
+    if first == _TRUE or first == second:
+        return NOT, second, -1, -1, sign
+    return AND, first, second, -1, sign
 
 
 @njit(cache=True)
-def _xor(first: int, second: int) -> tuple[int, int, int]:
-    """(literal, -1, -1) where an XOR of literals folds, else (-3 - (1 where negated), signals' literals in order)."""
-    if first < 0 or second < 0:
-        constant, other = (first, second) if first < 0 else (second, first)
-        return (other ^ 1 if constant == _TRUE else other), -1, -1
-    negated = (first ^ second) & 1
+def _normal_xor(first: int, second: int, sign: int) -> tuple[int, int, int, int, int]:
+    if first > second:
+        first, second = second, first
+    if first < 0:
+        return NOT, second, -1, -1, sign ^ int(first == _TRUE)
+    sign ^= (first ^ second) & 1
     first, second = first & ~1, second & ~1
     if first == second:
-        return _TRUE if negated else _FALSE, -1, -1
-    return -3 - negated, min(first, second), max(first, second)
+        return NOT, _FALSE, -1, -1, sign
+    return XOR, min(first, second), max(first, second), -1, sign
 
 
 @njit(cache=True)
-def _mux(select: int, one: int, zero: int) -> tuple[int, int, int, int]:
-    """A MUX as (op, literals): NOT of one literal, AND or XOR of two with the output's sign third, or MUX of three."""
+def _normal_mux(select: int, one: int, zero: int) -> tuple[int, int, int, int, int]:
     if select < 0:
-        return NOT, (one if select == _TRUE else zero), -1, -1
+        return NOT, (one if select == _TRUE else zero), -1, -1, 0
     if select & 1:
         select, one, zero = select ^ 1, zero, one
     if one >> 1 == select >> 1:
@@ -114,120 +127,109 @@ def _mux(select: int, one: int, zero: int) -> tuple[int, int, int, int]:
     if zero >> 1 == select >> 1:
         zero = _FALSE if zero == select else _TRUE
     if one == zero:
-        return NOT, one, -1, -1
-    if one == _FALSE:
-        return AND, select ^ 1, zero, 0
-    if one == _TRUE:
-        return AND, select ^ 1, zero ^ 1, 1
-    if zero == _FALSE:
-        return AND, select, one, 0
-    if zero == _TRUE:
-        return AND, select, one ^ 1, 1
+        return NOT, one, -1, -1, 0
+    if one < 0:
+        return _normal_and(select ^ 1, zero ^ int(one == _TRUE), int(one == _TRUE))
+    if zero < 0:
+        return _normal_and(select, one ^ int(zero == _TRUE), int(zero == _TRUE))
     if one == zero ^ 1:
-        return XOR, select, one, 1
-    return MUX, select, one, zero
+        return _normal_xor(select, one, 1)
+    sign = one & zero & 1
+    return MUX, select, one ^ sign, zero ^ sign, sign
 
 
 @njit(cache=True)
 def _simplified(
-    n_inputs: int,
-    raw_ops: np.ndarray,
-    raw_operands: np.ndarray,
-    raw_outputs: np.ndarray,
-    and_forms: np.ndarray,
-    form_of_op: np.ndarray,
+    n_inputs: int, raw_ops: np.ndarray, raw_operands: np.ndarray, raw_outputs: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     n_raw = len(raw_ops)
     most = 3 * n_raw + len(raw_outputs)  # a MUX may need a NOT, and so may an output
-    ops, operands = np.empty(most, np.uint8), np.full((most, 3), -1, np.int32)
-    n_gates = 0
-    literals = np.empty(n_inputs + n_raw, np.int64)  # of each signal of the raw circuit, in the new one
-    for signal in range(n_inputs):
-        literals[signal] = 2 * signal
+    ops, operands, n_gates = np.empty(most, np.uint8), np.full((most, 3), -1, np.int32), 0
     nots = np.full(n_inputs + most, -1, np.int32)  # the NOT of each new signal
+    literals = np.empty(n_inputs + n_raw, np.int64)  # of each signal of the raw circuit, in the new one
+    literals[:n_inputs] = 2 * np.arange(n_inputs)
     size = 16
     while size < 4 * n_raw:
         size *= 2
     table = np.full(size, -1, np.int64)  # by hash: a place in `keys`
-    keys, key_literals = np.empty((n_raw, 4), np.int64), np.empty(n_raw, np.int64)
-    n_keys = 0
+    keys, key_literals, n_keys = np.empty((n_raw, 4), np.int64), np.empty(n_raw, np.int64), 0
     for gate in range(n_raw):
         op = raw_ops[gate]
         first = _literal_of(raw_operands[gate, 0], literals)
         if op == NOT:
             literals[n_inputs + gate] = first ^ 1
             continue
-        second, third, sign = _literal_of(raw_operands[gate, 1], literals), -1, 0
+        second, third = _literal_of(raw_operands[gate, 1], literals), -1
         if op == MUX:
-            kind, first, second, third = _mux(first, second, _literal_of(raw_operands[gate, 2], literals))
-            if kind == NOT:
-                literals[n_inputs + gate] = first
-                continue
-            if kind != MUX:
-                sign, third = third, -1
-        elif op == XOR or op == XNOR:
-            kind, sign = XOR, int(op == XNOR)
-        else:
-            kind, form = AND, int(form_of_op[op])
-            first, second, sign = first ^ (form & 1), second ^ (form >> 1 & 1), form >> 2
-        if kind == MUX and second & 1 and third & 1:
-            second, third, sign = second ^ 1, third ^ 1, 1
-        if kind != MUX:
-            folded, first, second = _and(first, second) if kind == AND else _xor(first, second)
-            if folded > -3:
-                literals[n_inputs + gate] = folded ^ sign
-                continue
-            sign ^= -3 - folded
-        # The same function of the same literals, whatever its sign, is there once.
-        at = _hash(kind, first, second, third) & (size - 1)
-        while table[at] >= 0:
-            known = keys[table[at]]
-            if known[0] == kind and known[1] == first and known[2] == second and known[3] == third:
-                break
-            at = (at + 1) & (size - 1)
-        if table[at] >= 0:
-            literals[n_inputs + gate] = key_literals[table[at]] ^ sign
+            third = _literal_of(raw_operands[gate, 2], literals)
+        kind, first, second, third, sign = _normal(op, first, second, third)
+        if kind == NOT:
+            literals[n_inputs + gate] = first ^ sign
             continue
-        if kind == MUX:
-            for place in (1, 2):
-                literal = second if place == 1 else third
-                if literal & 1:
-                    n_gates = _not(literal >> 1, n_inputs, n_gates, ops, operands, nots)
-            ops[n_gates] = MUX
-            operands[n_gates, 0] = first >> 1
-            operands[n_gates, 1] = nots[second >> 1] if second & 1 else second >> 1
-            operands[n_gates, 2] = nots[third >> 1] if third & 1 else third >> 1
-            made = 2 * (n_inputs + n_gates)  # literal of the function without its sign
-        else:
-            if kind == AND:
-                ops[n_gates] = and_forms[(first & 1) | (second & 1) << 1 | sign << 2]
-            else:
-                ops[n_gates] = XNOR if sign else XOR
-            operands[n_gates, 0], operands[n_gates, 1] = first >> 1, second >> 1
-            made = 2 * (n_inputs + n_gates) ^ sign
-        n_gates += 1
-        table[at] = n_keys
-        keys[n_keys, 0], keys[n_keys, 1], keys[n_keys, 2], keys[n_keys, 3] = kind, first, second, third
-        key_literals[n_keys] = made
-        n_keys += 1
-        literals[n_inputs + gate] = made ^ sign
+        at = _place(table, keys, kind, first, second, third)
+        if table[at] < 0:
+            n_gates = _make(kind, first, second, third, sign, n_inputs, n_gates, ops, operands, nots)
+            # A MUX is made without its sign, the others with it.
+            key_literals[n_keys] = 2 * (n_inputs + n_gates - 1) ^ (0 if kind == MUX else sign)
+            keys[n_keys, 0], keys[n_keys, 1], keys[n_keys, 2], keys[n_keys, 3] = kind, first, second, third
+            table[at] = n_keys
+            n_keys += 1
+        literals[n_inputs + gate] = key_literals[table[at]] ^ sign
     outputs = np.empty(len(raw_outputs), np.int32)
     for index in range(len(raw_outputs)):
         literal = _literal_of(raw_outputs[index], literals)
         if literal < 0:
             outputs[index] = CONSTANT_1 if literal == _TRUE else CONSTANT_0
-        elif literal & 1:
-            n_gates = _not(literal >> 1, n_inputs, n_gates, ops, operands, nots)
-            outputs[index] = nots[literal >> 1]
         else:
-            outputs[index] = literal >> 1
+            n_gates = _not(literal, n_inputs, n_gates, ops, operands, nots)
+            outputs[index] = nots[literal >> 1] if literal & 1 else literal >> 1
     return ops[:n_gates].copy(), operands[:n_gates].copy(), outputs
 
 
 @njit(cache=True)
-def _not(signal: int, n_inputs: int, n_gates: int, ops: np.ndarray, operands: np.ndarray, nots: np.ndarray) -> int:
-    """Make the NOT of a signal, where it is not there yet; the new number of gates."""
-    if nots[signal] >= 0:
+def _place(table: np.ndarray, keys: np.ndarray, kind: int, first: int, second: int, third: int) -> int:
+    """Where a function stands in the table, or is to stand."""
+    at = _hash(kind, first, second, third) & (len(table) - 1)
+    while table[at] >= 0:
+        known = keys[table[at]]
+        if known[0] == kind and known[1] == first and known[2] == second and known[3] == third:
+            break
+        at = (at + 1) & (len(table) - 1)
+    return at
+
+
+@njit(cache=True)
+def _make(
+    kind: int,
+    first: int,
+    second: int,
+    third: int,
+    sign: int,
+    n_inputs: int,
+    n_gates: int,
+    ops: np.ndarray,
+    operands: np.ndarray,
+    nots: np.ndarray,
+) -> int:
+    """Append the gate of a normal form, after the NOT that a MUX may need; the new number of gates."""
+    if kind == MUX:
+        n_gates = _not(second, n_inputs, n_gates, ops, operands, nots)
+        n_gates = _not(third, n_inputs, n_gates, ops, operands, nots)
+        ops[n_gates], operands[n_gates, 2] = MUX, nots[third >> 1] if third & 1 else third >> 1
+    elif kind == XOR:
+        ops[n_gates] = XNOR if sign else XOR
+    else:
+        ops[n_gates] = _AND_FORMS[(first & 1) | (second & 1) << 1 | sign << 2]
+    operands[n_gates, 0] = first >> 1
+    operands[n_gates, 1] = nots[second >> 1] if kind == MUX and second & 1 else second >> 1
+    return n_gates + 1
+
+
+@njit(cache=True)
+def _not(literal: int, n_inputs: int, n_gates: int, ops: np.ndarray, operands: np.ndarray, nots: np.ndarray) -> int:
+    """Append the NOT of a literal that is negated, where it is not there yet; the new number of gates."""
+    signal = literal >> 1
+    if not literal & 1 or nots[signal] >= 0:
         return n_gates
     ops[n_gates], operands[n_gates, 0] = NOT, signal
     nots[signal] = n_inputs + n_gates

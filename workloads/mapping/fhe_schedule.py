@@ -168,85 +168,10 @@ def _wide_first(
 # --- critical path ---
 
 MOST_SKIPPED = 64  # ready MUXes at most that are passed over to fill the last places of a batch
-
-
-@njit(cache=True)
-def _push(heap: np.ndarray, size: int, key: int) -> int:
-    """Heaps of keys, greatest first; the new size."""
-    place = size
-    while place > 0 and heap[(place - 1) >> 1] < key:
-        heap[place] = heap[(place - 1) >> 1]
-        place = (place - 1) >> 1
-    heap[place] = key
-    return size + 1
-
-
-@njit(cache=True)
-def _pop(heap: np.ndarray, size: int) -> int:
-    """Take the greatest key out; the new size."""
-    size -= 1
-    key = heap[size]
-    place = 0
-    while 2 * place + 1 < size:
-        child = 2 * place + 1
-        if child + 1 < size and heap[child + 1] > heap[child]:
-            child += 1
-        if heap[child] <= key:
-            break
-        heap[place] = heap[child]
-        place = child
-    heap[place] = key
-    return size
-
-
-@njit(cache=True)
-def _key_switch(slots: int, times: np.ndarray) -> int:
-    return (slots + times[_KEY_SWITCHERS] - 1) // times[_KEY_SWITCHERS] * times[_KEY_SWITCH]
-
-
-@njit(cache=True)
-def _wait(cells: int, cores: int, times: np.ndarray) -> int:
-    """From the end of a batch's rotation to that of a next one's load that waits for it."""
-    return times[_FIXED] + _key_switch((cells + cores - 1) // cores, times) + cells * (times[_STORE] + times[_LOAD])
-
-
-@njit(cache=True)
-def _piece(cells: int, cores: int, times: np.ndarray) -> int:
-    """How many of the ready cells are best taken at once, where all others follow without waiting."""
-    slots = (cells + cores - 1) // cores
-    best, least = cells, np.iinfo(np.int64).max
-    for piece in range(slots, 0, -1):
-        pieces = (slots + piece - 1) // piece
-        rotation = times[_ROTATION + piece]
-        time = rotation + (pieces - 1) * max(rotation, _key_switch(piece, times)) + _wait(piece * cores, cores, times)
-        if time < least:
-            best, least = piece * cores, time
-    return best
-
-
-@njit(cache=True)
-def _waits(
-    ready: tuple[int, int], tops: tuple[int, int], rest: int, cores: int, batch: int, times: np.ndarray
-) -> bool:
-    """Whether the next batch waits for the one before it.
-
-    `ready` are the cells of gates that need not wait, and of those that must; `tops` their greatest heights; `rest` the
-    cells of all gates that are left.
-    """
-    free_cells, fresh_cells = ready
-    free_top, fresh_top = tops
-    most = cores * batch
-    if fresh_cells == 0 or free_cells >= most:
-        return False
-    if free_cells == 0:
-        return True
-    together = min(most, free_cells + fresh_cells)
-    wait = _wait(together, cores, times)
-    path = max(free_top, fresh_top) * (times[_ROTATION + 1] + wait)
-    if fresh_top >= free_top and path * most >= rest * times[_ROTATION + batch]:
-        return True
-    alone = times[_ROTATION + (free_cells + cores - 1) // cores]
-    return free_cells * (wait + times[_ROTATION + (together + cores - 1) // cores]) < together * alone
+# Ready gates are in two heaps, greatest first: those that may go at once, and those that read what the batch before
+# this one makes. A key is the height of a gate, then what its number lacks of _LOW: of equal heights the first goes.
+_FREE, _FRESH = 0, 1
+_LOW = (1 << 32) - 1
 
 
 @njit(cache=True)
@@ -261,61 +186,140 @@ def _critical_path(
     times: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     n = len(operands)
-    most_cells, most_muxes = cores * batch, cores * (batch // 2)
+    keys = (heights.astype(np.int64) << 32) | (_LOW - np.arange(n))
     missing = np.zeros(n, np.int64)  # operands not yet in a batch
-    free, fresh = np.empty(n, np.int64), np.empty(n, np.int64)  # ready; fresh read what the batch before makes
-    n_free = n_fresh = free_cells = fresh_cells = 0
-    low = (1 << 32) - 1
-    rest = weights.sum()
+    heaps, sizes, cells = np.empty((2, n), np.int64), np.zeros(2, np.int64), np.zeros(2, np.int64)
     for gate in range(n):
         for read in operands[gate]:
             missing[gate] += read >= 0
         if missing[gate] == 0:
-            n_free = _push(free, n_free, (np.int64(heights[gate]) << 32) | (low - gate))
-            free_cells += weights[gate]
+            _add(_FREE, keys[gate], weights[gate], heaps, sizes, cells)
     order, first = np.empty(n, np.int32), np.zeros(n + 1, np.int64)
-    skipped = np.empty(MOST_SKIPPED, np.int64)
-    n_batches = done = 0
+    rest, n_batches, done = weights.sum(), 0, 0
     while done < n:
-        tops = (free[0] >> 32 if n_free else 0, fresh[0] >> 32 if n_fresh else 0)
-        wait = _waits((free_cells, fresh_cells), tops, rest, cores, batch, times)
-        cells = muxes = n_skipped = 0
-        begin = done
-        limit = _piece(min(most_cells, free_cells + fresh_cells), cores, times) if wait else most_cells
-        while cells < limit and n_skipped < MOST_SKIPPED and (n_free or (wait and n_fresh)):
-            of_fresh = wait and n_fresh > 0 and (n_free == 0 or fresh[0] > free[0])
-            key = fresh[0] if of_fresh else free[0]
-            gate = low - (key & low)
-            weight = weights[gate]
-            if of_fresh:
-                n_fresh = _pop(fresh, n_fresh)
-                fresh_cells -= weight
-            else:
-                n_free = _pop(free, n_free)
-                free_cells -= weight
-            if cells + weight > most_cells or muxes + (weight == 2) > most_muxes:
-                skipped[n_skipped] = key
-                n_skipped += 1
-                continue
-            cells += weight
-            muxes += weight == 2
-            order[done] = gate
-            done += 1
-        for index in range(n_skipped):
-            n_free = _push(free, n_free, skipped[index])
-            free_cells += weights[low - (skipped[index] & low)]
-        for index in range(n_fresh):
-            n_free = _push(free, n_free, fresh[index])
-        free_cells += fresh_cells
-        n_fresh = fresh_cells = 0
-        for place in range(begin, done):
-            gate = order[place]
+        waits = _waits(heaps, sizes, cells, rest, cores, batch, times)
+        limit = _piece(min(cores * batch, cells.sum()), cores, times) if waits else cores * batch
+        end = _take(waits, limit, cores, batch, weights, heaps, sizes, cells, order, done)
+        while sizes[_FRESH]:  # what did not go need not wait for the next batch
+            gate = _LOW - (heaps[_FRESH, 0] & _LOW)
+            _add(_FREE, _pop(_FRESH, weights[gate], heaps, sizes, cells), weights[gate], heaps, sizes, cells)
+        for gate in order[done:end]:
+            rest -= weights[gate]
             for reader in readers[start[gate] : start[gate + 1]]:
                 missing[reader] -= 1
                 if missing[reader] == 0:
-                    n_fresh = _push(fresh, n_fresh, (np.int64(heights[reader]) << 32) | (low - reader))
-                    fresh_cells += weights[reader]
-        rest -= cells
+                    _add(_FRESH, keys[reader], weights[reader], heaps, sizes, cells)
+        done = end
         n_batches += 1
         first[n_batches] = done
     return order, first[: n_batches + 1].copy()
+
+
+@njit(cache=True)
+def _take(
+    waits: bool,
+    limit: int,
+    cores: int,
+    batch: int,
+    weights: np.ndarray,
+    heaps: np.ndarray,
+    sizes: np.ndarray,
+    cells: np.ndarray,
+    order: np.ndarray,
+    done: int,
+) -> int:
+    """Put the gates of the next batch into order[done:], of about `limit` cells; where they end."""
+    skipped = np.empty(MOST_SKIPPED, np.int64)
+    taken = muxes = n_skipped = 0
+    while taken < limit and n_skipped < MOST_SKIPPED and (sizes[_FREE] or (waits and sizes[_FRESH])):
+        of_fresh = waits and sizes[_FRESH] and (sizes[_FREE] == 0 or heaps[_FRESH, 0] > heaps[_FREE, 0])
+        kind = _FRESH if of_fresh else _FREE
+        gate = _LOW - (heaps[kind, 0] & _LOW)
+        key = _pop(kind, weights[gate], heaps, sizes, cells)
+        is_mux = weights[gate] == 2
+        if taken + weights[gate] > cores * batch or muxes + is_mux > cores * (batch // 2):
+            skipped[n_skipped] = key
+            n_skipped += 1
+            continue
+        taken += weights[gate]
+        muxes += is_mux
+        order[done] = gate
+        done += 1
+    for key in skipped[:n_skipped]:
+        _add(_FREE, key, 2, heaps, sizes, cells)
+    return done
+
+
+@njit(cache=True)
+def _waits(
+    heaps: np.ndarray, sizes: np.ndarray, cells: np.ndarray, rest: int, cores: int, batch: int, times: np.ndarray
+) -> bool:
+    """Whether the next batch waits for the one before it; `rest` are the cells of all gates that are left."""
+    most = cores * batch
+    if sizes[_FRESH] == 0 or cells[_FREE] >= most:
+        return False
+    if sizes[_FREE] == 0:
+        return True
+    together = min(most, cells.sum())
+    wait = _wait(together, cores, times)
+    top_free, top_fresh = heaps[_FREE, 0] >> 32, heaps[_FRESH, 0] >> 32
+    if top_fresh >= top_free and top_fresh * (times[_ROTATION + 1] + wait) * most >= rest * times[_ROTATION + batch]:
+        return True
+    alone = times[_ROTATION + (cells[_FREE] + cores - 1) // cores]
+    return cells[_FREE] * (wait + times[_ROTATION + (together + cores - 1) // cores]) < together * alone
+
+
+@njit(cache=True)
+def _piece(ready: int, cores: int, times: np.ndarray) -> int:
+    """How many of the ready cells are best taken at once, where all others follow without waiting."""
+    slots = (ready + cores - 1) // cores
+    best, least = ready, np.iinfo(np.int64).max
+    for piece in range(slots, 0, -1):
+        pieces = (slots + piece - 1) // piece
+        rotation = times[_ROTATION + piece]
+        time = rotation + (pieces - 1) * max(rotation, _key_switch(piece, times)) + _wait(piece * cores, cores, times)
+        if time < least:
+            best, least = piece * cores, time
+    return best
+
+
+@njit(cache=True)
+def _wait(ready: int, cores: int, times: np.ndarray) -> int:
+    """From the end of a batch's rotation to that of a next one's load that waits for it."""
+    return times[_FIXED] + _key_switch((ready + cores - 1) // cores, times) + ready * (times[_STORE] + times[_LOAD])
+
+
+@njit(cache=True)
+def _key_switch(slots: int, times: np.ndarray) -> int:
+    return (slots + times[_KEY_SWITCHERS] - 1) // times[_KEY_SWITCHERS] * times[_KEY_SWITCH]
+
+
+@njit(cache=True)
+def _add(kind: int, key: int, weight: int, heaps: np.ndarray, sizes: np.ndarray, cells: np.ndarray) -> None:
+    """Put a gate of `weight` cells into a heap."""
+    heap, place = heaps[kind], sizes[kind]
+    while place > 0 and heap[(place - 1) >> 1] < key:
+        heap[place] = heap[(place - 1) >> 1]
+        place = (place - 1) >> 1
+    heap[place] = key
+    sizes[kind] += 1
+    cells[kind] += weight
+
+
+@njit(cache=True)
+def _pop(kind: int, weight: int, heaps: np.ndarray, sizes: np.ndarray, cells: np.ndarray) -> int:
+    """Take the greatest key, that of a gate of `weight` cells, out of a heap."""
+    heap, size = heaps[kind], sizes[kind] - 1
+    greatest, last, place = heap[0], heap[size], 0
+    while 2 * place + 1 < size:
+        child = 2 * place + 1
+        if child + 1 < size and heap[child + 1] > heap[child]:
+            child += 1
+        if heap[child] <= last:
+            break
+        heap[place] = heap[child]
+        place = child
+    heap[place] = last
+    sizes[kind] = size
+    cells[kind] -= weight
+    return greatest

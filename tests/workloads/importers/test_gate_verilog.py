@@ -93,5 +93,5 @@ def test_a_netlist_that_yosys_wrote_keeps_its_count(tmp_path: Path) -> None:
     n_gates = sum(cell != "NOT" for cell in cells)
     assert n_gates > 30 and circuit.n_bootstraps == n_gates
     inputs = np.random.default_rng(0).integers(0, 2, (300, 16))
-    wanted = number(inputs[:, :8]) + number(inputs[:, 8:]) % 256
+    wanted = (number(inputs[:, :8]) + number(inputs[:, 8:])) % 256
     assert np.array_equal(number(run_circuit(circuit, inputs)), wanted)
