@@ -245,9 +245,15 @@ def report(
 def trace(
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="Quantized ONNX model (QDQ, QOperator, QONNX), or a circuit: .blif, .v."),
+        typer.Argument(
+            metavar="FILE",
+            help="Quantized ONNX model (QDQ, QOperator, QONNX), a circuit of tables (.blif, .v) or of gates (.bench, "
+            ".aig, .aag, .c).",
+        ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write: .npz, or .json for a model.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File to write: .npz, .json for a model, .gates for gates.")
+    ],
     bind: Annotated[
         list[str] | None, typer.Option("--bind", metavar="DIM=N", help="Size of a dynamic dimension.")
     ] = None,

@@ -33,17 +33,19 @@ def compile(
     output: str | Path | None = None,
     *,
     entry: str | None = None,
+    objective: str | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """A C program, or any other circuit, in numbers: gates by kind, bootstraps, depth, widths, ports.
 
-    `output` is a .gates file to write the circuit to; `entry` the function of a C file that has several.
+    `output` is a .gates file to write the circuit to; `entry` the function of a C file that has several; `objective`
+    what is made small of a C program, "gates" or "depth".
     """
     from workloads.circuits.circuit import OPS
     from workloads.circuits.files import save_circuit
     from workloads.circuits.levels import shape_of
 
-    circuit = circuit_of(program, entry, progress)
+    circuit = circuit_of(program, entry, objective, progress)
     if output is not None:
         _spare(output, program)
         save_circuit(circuit, output)
@@ -159,6 +161,7 @@ def run(
     inputs: Sequence[str] | Mapping[str, Any] = (),
     *,
     entry: str | None = None,
+    objective: str | None = None,
     parameters: str | None = None,
     arithmetic: Arithmetic = "fast",
     threads: int | None = None,
@@ -182,7 +185,7 @@ def run(
 
     if keep is not None and key is None and seed is None:
         raise InputError("--keep: wanted --key (or --seed) with it, as nobody could read what it keeps; name a key")
-    compiled = program_of(program, entry, progress)
+    compiled = program_of(program, entry, objective, progress)
     circuit = circuit_of(compiled)
     values = _values(circuit, inputs) if inputs else _random(circuit, seed)
     bits = encode_inputs(circuit.inputs, values)
@@ -210,19 +213,21 @@ def run(
     }
 
 
-def circuit_of(program: ProgramLike, entry: str | None = None, progress: Progress | None = None) -> Circuit:
+def circuit_of(
+    program: ProgramLike, entry: str | None = None, objective: str | None = None, progress: Progress | None = None
+) -> Circuit:
     """The circuit of a C file, of a program or circuit by its name, of any circuit file, or itself.
 
     With `progress`, compiling says on stderr what it does.
     """
     from workloads.circuits.circuit import Circuit
 
-    found = program_of(program, entry, progress)
+    found = program_of(program, entry, objective, progress)
     return found if isinstance(found, Circuit) else found.circuit
 
 
 def program_of(
-    program: ProgramLike, entry: str | None = None, progress: Progress | None = None
+    program: ProgramLike, entry: str | None = None, objective: str | None = None, progress: Progress | None = None
 ) -> Program | Circuit:
     """The C program of a file or a name (program:NAME), with its circuit; otherwise the circuit.
 
@@ -238,9 +243,11 @@ def program_of(
     name = str(program)
     shipped = programs().get(name.removeprefix(_PROGRAM)) if name.startswith(_PROGRAM) else None
     if shipped is not None or Path(name).suffix == ".c":
-        return compile_c(shipped or name, entry=entry, progress=None if progress else _quiet)
-    if entry is not None:
-        raise InputError(f"--entry: wanted a C program with it, got {shown(name)}; leave --entry out")
+        quiet = None if progress else _quiet
+        return compile_c(shipped or name, entry=entry, objective=objective or "gates", progress=quiet)
+    for option, given in (("--entry", entry), ("--objective", objective)):
+        if given is not None:
+            raise InputError(f"{option}: wanted a C program with it, got {shown(name)}; leave {option} out")
     loaded = circuit_of_file(name) if Path(name).suffix in _NETLISTS else load_workload(name)
     if not isinstance(loaded, Circuit):
         raise InputError(f"{program}: wanted a program in C or a circuit of gates, got a {loaded.kind()}; name another")

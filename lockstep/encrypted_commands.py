@@ -17,6 +17,10 @@ ProgramArgument = Annotated[
     str, typer.Argument(metavar="PROGRAM", help="A C program (.c), a circuit (.gates, .blif, .v, ...), or a name.")
 ]
 EntryOption = Annotated[str | None, typer.Option(metavar="FUNCTION", help="The function of a C file that has several.")]
+ObjectiveOption = Annotated[
+    Literal["gates", "depth"] | None,
+    typer.Option(help="What is made small of a C program: bootstraps (default), or levels of them."),
+]
 InputsOption = Annotated[
     list[str] | None,
     typer.Option("--inputs", metavar="NAME=VALUE ...", help="Integers, arrays as 1,2,3 in C's order, or a JSON file."),
@@ -42,6 +46,7 @@ def run(
     more: MoreInputs = None,
     inputs: InputsOption = None,
     entry: EntryOption = None,
+    objective: ObjectiveOption = None,
     parameters: ParametersOption = None,
     arithmetic: ArithmeticOption = "fast",
     threads: ThreadsOption = None,
@@ -68,6 +73,7 @@ def run(
             program,
             _words(inputs, more),
             entry=entry,
+            objective=objective,
             parameters=parameters,
             arithmetic=arithmetic,
             threads=threads,
@@ -87,13 +93,15 @@ def compile(
     program: ProgramArgument,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write: .gates.")] = None,
     entry: EntryOption = None,
+    objective: ObjectiveOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Compile a C program to a circuit of TFHE gates, and tell its gates, depth and widths."""
     from lockstep import encrypted, show_encrypted
 
     wanted = not json_ or sys.stderr.isatty()
-    found = encrypted.compile(program, output, entry=entry, progress=_told if wanted else None)
+    told = _told if wanted else None
+    found = encrypted.compile(program, output, entry=entry, objective=objective, progress=told)
     print_result(found, json_, lambda: show_encrypted.compiled(found))
 
 

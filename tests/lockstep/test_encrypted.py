@@ -169,6 +169,7 @@ def test_bad_input_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--inputs: wanted values" in refused(capsys, "encrypt", "mine.secret", "adder:8", "-o", "in.ct")
     assert "network" in refused(capsys, "run", "gemm:2x2x2")
     assert "--entry: wanted a C program" in refused(capsys, "run", "adder:8", "--entry", "main")
+    assert "--objective: wanted a C program" in refused(capsys, "compile", "adder:8", "--objective", "depth")
     assert "--keep: wanted --key" in refused(capsys, "run", "adder:8", "--keep", "kept") and not Path("kept").exists()
     assert "either --key or --seed" in refused(capsys, "run", "adder:8", "--key", "mine", "--seed", "1")
     assert "No such file" in refused(capsys, "run", "adder:8", "--key", "none")
@@ -192,6 +193,8 @@ def test_a_c_program_is_compiled_compared_and_run(capsys: pytest.CaptureFixture[
     assert document(capsys, "run", *named, "--entry", "least", "--inputs", "a=-5", "b=4")["outputs"] == {"return": -5}
     assert "two.c" in refused(capsys, "run", *named)  # which of the two?
     assert "parity" in refused(capsys, "run", "program:parity") and "two.c" in refused(capsys, "compile", "two.c")
+    shallow = document(capsys, "compile", "two.c", "--entry", "most", "--objective", "depth")
+    assert shallow["depth"] <= document(capsys, "compile", "two.c", "--entry", "most")["depth"]
     _, out, _ = run(capsys, "compile", "two.c", "--entry", "most")
     assert "inputs       int8 x[3], uint8 y" in out and "outputs      int16 return" in out
 
