@@ -260,7 +260,7 @@ def trace(
     samples: Annotated[Path | None, typer.Option(help="Features and labels (.npz) to run a circuit on.")] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Trace a quantized network, or a circuit of look-up tables, into a workload that every command takes."""
+    """Trace a quantized network, or a circuit of look-up tables or gates, into a workload that every command takes."""
     from lockstep import api, show
 
     found = api.trace(file, output, bind=_bindings(bind), samples=samples)

@@ -25,7 +25,9 @@ InputsOption = Annotated[
     list[str] | None,
     typer.Option("--inputs", metavar="NAME=VALUE ...", help="Integers, arrays as 1,2,3 in C's order, or a JSON file."),
 ]
-MoreInputs = Annotated[list[str] | None, typer.Argument(metavar="", hidden=True)]
+MoreInputs = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME=VALUE", help="Inputs, with --inputs before them or without.")
+]
 ParametersOption = Annotated[
     str | None, typer.Option(help="tfhe_lib_128 (default), tfhe_lib_80, tfhe_rs_boolean, or a .yaml file of them.")
 ]
@@ -64,7 +66,7 @@ def run(
 ) -> None:
     """Run a program on encrypted inputs, decrypt, and compare with clear text; a difference exits with 1.
 
-    Inputs that are not given are random. Keys live in memory only, unless --key names some.
+    Without inputs, random ones. Keys live in memory only, unless --key names some.
     """
     from lockstep import encrypted, show_encrypted
 
