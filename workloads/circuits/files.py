@@ -60,8 +60,9 @@ def _lines(circuit: Circuit) -> Iterator[str]:
                 raise InputError(f"port {shown(port.name)}: wanted a name without spaces, got one with; rename it")
             yield " ".join(map(str, (keyword, port.name, port.bits, *["signed"] * port.signed, *port.shape)))
     yield f"gates {circuit.n_gates}"
-    for op, operands in zip(circuit.ops.tolist(), circuit.operands.tolist(), strict=True):
-        yield " ".join(map(str, (OPS[op], *operands[: _N_OPERANDS[op]])))
+    for op, (a, b, c) in zip(circuit.ops.tolist(), circuit.operands.tolist(), strict=True):
+        n = _N_OPERANDS[op]
+        yield f"{OPS[op]} {a} {b}" if n == 2 else f"{OPS[op]} {a}" if n == 1 else f"{OPS[op]} {a} {b} {c}"
     names = {value: name for name, value in _CONSTANTS.items()}
     outputs = [names.get(signal) or str(signal) for signal in circuit.outputs.tolist()]
     for at in range(0, len(outputs), _OUTPUTS_A_LINE):

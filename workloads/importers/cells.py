@@ -59,11 +59,6 @@ def is_known(cell: str) -> bool:
     return cell in _GATES or cell in _LUTS or cell in ("$lut", "LUT6_2") or any(p.fullmatch(cell) for p in patterns)
 
 
-def is_gate(cell: str) -> bool:
-    """Whether the cell is one of yosys's gates, a table without parameters."""
-    return cell in _GATES
-
-
 def expand(instance: Instance) -> Sequence[Gate | Register]:
     """What a known cell is; InputError for ports and parameters that it does not have, or not as they should be."""
     if instance.cell in _GATES:

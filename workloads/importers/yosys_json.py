@@ -110,7 +110,7 @@ def _expand(cell: Mapping[str, Any], names: _Names, where: str) -> Iterator[Gate
             raise InputError(f"{where}: wanted a $lut of at most {MOST_INPUTS} inputs, got {n}; split it")
         inputs = tuple(names[bit] for bit in ports["A"])
         yield Gate(output=names[ports["Y"][0]], inputs=inputs, table=_bits(parameters["LUT"], 1 << n), where=where)
-    elif cells.is_gate(kind):
+    elif kind.startswith("$_") and cells.is_known(kind):
         signals = {port: names[bits[0]] for port, bits in ports.items()}
         yield from cells.expand(Instance(cell=kind, ports=signals, parameters={}, where=where))
     elif kind == "$mem_v2":

@@ -95,3 +95,12 @@ def test_a_netlist_that_yosys_wrote_keeps_its_count(tmp_path: Path) -> None:
     inputs = np.random.default_rng(0).integers(0, 2, (300, 16))
     wanted = (number(inputs[:, :8]) + number(inputs[:, 8:])) % 256
     assert np.array_equal(number(run_circuit(circuit, inputs)), wanted)
+
+
+def test_flip_flops_of_yosys_are_registers_of_a_pipeline(tmp_path: Path) -> None:
+    ports = "module m(input c, a, b, output y); wire d; "
+    text = ports + r"\$_XOR_ g(.A(a), .B(b), .Y(d)); \$_DFF_P_ q(.C(c), .D(d), .Q(y)); endmodule"
+    circuit = read(tmp_path, text + "\n")
+    assert [port.name for port in circuit.inputs] == ["a", "b"] and circuit.ops.tolist() == [XOR]
+    with pytest.raises(InputError, match=r"c\.v:1: .*wanted registers without feedback"):
+        read(tmp_path, text.replace(".B(b)", ".B(y)") + "\n")
