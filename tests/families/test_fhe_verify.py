@@ -16,6 +16,7 @@ from explore.families.fhe.cases import random_program
 from explore.families.fhe.expected import differences, expected_of, results_of
 from hw.bench.fhe import ProgramRun, Stimulus, fhe_verilog, n_stream_beats, run_programs
 from hw.families.fhe import BootstrappingMachine
+from tests.families.fhe_cases import SMALLEST
 from workloads.circuits.circuit import NOT
 from workloads.circuits.named import named_circuit
 from workloads.circuits.random_circuits import random_circuit
@@ -40,14 +41,14 @@ RESIDENT = replace(
 
 
 @pytest.mark.rtl
-@pytest.mark.parametrize("design", [MANY, RESIDENT], ids=["many", "resident"])
+@pytest.mark.parametrize("design", [SMALLEST, MANY, RESIDENT], ids=["smallest", "many", "resident"])
 def test_random_gates_are_equal(design: Design) -> None:
     design.check()
     results = verify_point(design, point={}, index=2, seed=5, simulator=None, waves_dir=None)
     assert [result.layer.rsplit(", ")[-1] for result in results] == ["back to back", *["stalls on all streams"] * 2]
     assert [result.differences for result in results] == [()] * 3
     assert all(result.rtl_cycles == result.simulated_cycles > 0 < result.n_outputs for result in results)
-    assert results[1].rtl_cycles > results[0].rtl_cycles
+    assert results[1].rtl_cycles >= results[0].rtl_cycles
 
 
 @pytest.mark.parametrize("seed", range(20))
