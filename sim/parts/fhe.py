@@ -61,11 +61,15 @@ def _is_there(part: Part) -> bool:
 def _modular_multipliers(design: Design, count: int, uses: dict[str, float]) -> list[Part]:
     """A product of 2e bits, folds 2^e = 2^f - 1 until e bits are left, a subtraction; A registers between them."""
     e, f = design.modulus_bits, EXPONENTS[design.modulus_bits]
-    n_folds = -(-e // (e - f))
     stages = design.multiplier_stages
+    parts = [Part(kind="multiplier", count=count, bits=e, other_bits=e, operations=uses)]
+    high_bits: int = e  # of what lies above 2^e
+    while high_bits > 0:
+        folded_bits = max(e, high_bits + f)
+        parts.append(Part(kind="adder", count=2 * count, bits=folded_bits + 1, operations=_times(uses, 2)))
+        high_bits += f - e
     return [
-        Part(kind="multiplier", count=count, bits=e, other_bits=e, operations=uses),
-        Part(kind="adder", count=2 * n_folds * count, bits=e + 1, operations=_times(uses, 2 * n_folds)),
+        *parts,
         *_modular_adders(design, count, uses),
         Part(kind="register", count=stages * count, bits=2 * e, operations=_times(uses, stages)),
     ]
