@@ -20,7 +20,9 @@ SMALLEST = Design(
     ciphertext_words_per_cycle=1, memory_latency_cycles=1,
 )  # fmt: skip
 WORKLOAD: Circuit = random_circuit(7, 12, width=3, n_inputs=4, mux_share=0.0)  # a MUX would need two slots
-VERIFIED = "fhe_small", {"cores": 1}  # a space and what is pinned for a quick verification
+VERIFIED = "fhe_small", {  # a space and what is pinned for a quick verification
+    "lwe_dimension": 4, "glwe_dimension": 1, "ring_degree": 16, "decomposition_levels": 2, "cores": 1, "batch": 2
+}  # fmt: skip
 
 _MORE: dict[str, Any] = {
     "lwe_dimension": 700,
