@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +30,7 @@ from workloads.tfhe.pool import Pool
 from workloads.tfhe.scheme import ReferenceEngine
 from workloads.tfhe.work_list import WorkList
 
+ROOT = Path(__file__).parents[3]
 SECRET, KEY = generate_keys(TINY, seed=1)
 ENGINE = Engine(TINY, KEY.bootstrap_key, KEY.key_switch_key)
 
@@ -183,6 +186,39 @@ def test_checkpoints_are_written_along_the_way(tmp_path: Path, monkeypatch: pyte
     for content in list(seen.values())[::4]:
         file.write_bytes(content)
         assert (execute(circuit, inputs, KEY, ENGINE, checkpoint=file).outputs.words == whole.outputs.words).all()
+
+
+KILLED = """
+import sys
+from tests.workloads.tfhe.test_execute import ENGINE, KEY, SECRET, Counting, Slow, bits_for, encrypt_bits, execution
+from workloads.circuits.random_circuits import random_circuit
+
+execution._CHECKPOINT_PAUSE = 0
+circuit = random_circuit(4, 1500, width=20)
+inputs = encrypt_bits(SECRET, bits_for(circuit), 1)
+found = execution.execute(
+    circuit, inputs, KEY, Slow(Counting()), n_threads=2, batch=1, checkpoint=sys.argv[1], checkpoint_seconds=0.05,
+    progress=lambda n_done, n_all: print(n_done, flush=True),
+)
+print("words", int(found.outputs.words.astype("u8").sum()), found.n_resumed)
+"""
+
+
+def test_a_killed_run_goes_on(tmp_path: Path) -> None:
+    """SIGKILL in the middle of writing checkpoints, then the same again: the same words, and no gate from the start."""
+    file = tmp_path / "run.checkpoint"
+    command = [sys.executable, "-c", KILLED, str(file)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if int(line) > 300 and file.exists():
+                process.kill()
+                break
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    *_, said, words, n_resumed = done.stdout.split()
+    circuit = random_circuit(4, 1500, width=20)
+    whole = execute(circuit, encrypt_bits(SECRET, bits_for(circuit), 1), KEY, ENGINE)
+    assert (said, int(words)) == ("words", int(whole.outputs.words.astype("u8").sum())) and int(n_resumed) > 0
 
 
 @pytest.fixture
