@@ -182,7 +182,8 @@ class Blaster:
             return pairs[0][0] if pairs else 0
         borrow = 0
         for p, q in zip(x, y, strict=True):
-            borrow = gates.mux(gates.xor(p, q), q, borrow)
+            # Where the bits are equal the borrow goes on; without one, a single gate tells.
+            borrow = gates.mux(gates.xor(p, q), q, borrow) if borrow else gates.and_(p ^ 1, q)
         return borrow
 
     # --- shifts ------------------------------------------------------------------------------------------------------

@@ -6,20 +6,22 @@ from collections.abc import Collection
 
 from workloads.programs.words import Word
 
+_DEEPEST = 8  # that a condition is looked into
 
-def known_value(condition: Word, guard: Collection[Word]) -> int | None:
-    """0 or 1 where all of `guard` being 1 settles `condition`, None where it may be either."""
+
+def known_value(condition: Word, guard: Collection[Word], depth: int = _DEEPEST) -> int | None:
+    """0 or 1 where all of `guard` being 1 settles `condition`, None where it may be either or lies too deep."""
     if condition.is_constant:
         return condition.low
     if condition in guard:
         return 1
     if condition.op == "invert":
-        inner = known_value(condition.args[0], guard)
+        inner = known_value(condition.args[0], guard, depth)
         return None if inner is None else 1 - inner
     if any(word.op == "invert" and word.args[0] is condition for word in guard):
         return 0
-    if condition.op in ("and", "or"):
-        values = [known_value(word, guard) for word in condition.args]
+    if depth and condition.op in ("and", "or"):
+        values = [known_value(word, guard, depth - 1) for word in condition.args]
         decisive = 0 if condition.op == "and" else 1
         if decisive in values:
             return decisive

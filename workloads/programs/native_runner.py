@@ -3,8 +3,8 @@
 Given on stdin, as JSON: the library, the function, `scalars` (C types by position, None for an array), `sizes`
 (bytes of each array), `result` (C type or None), `seconds` for one run, `has_state` (a run may change what the next one
 computes: each has a process of its own), and `vectors`: for each argument an integer, or an array's bytes in hex.
-A line on stdout for each vector: null where the process was stopped (what it did is undefined in C), else the result and the
-arrays' bytes afterwards.
+A line on stdout for each vector: null where the process was stopped (what it did is undefined in C), else the result
+and the arrays' bytes afterwards.
 
 Each array ends where a page begins that nobody may touch, and in a second run begins where one ends: an index outside
 stops the process.
