@@ -56,10 +56,10 @@ class BootstrappingMachine(wiring.Component):
     batches: the host starts when they are full, or all is taken, and offers the others without waiting. `reads` names
     a ciphertext, whose beats come in `read_data` in the order of requests; `writes` has those of the results.
     `counters.cycles` is the cycle of the last beat written plus one, and `done` is up from that cycle on (all counters
-    are final then). `clear` while not busy makes the machine ready for the next program in the following cycle; a
-    resident key is taken again. Latency and initiation interval of everything in between: docs/fhe.md. Backpressure:
-    `bootstrap_key` while no place is free, `key_switch_key` but in the cycles of docs/fhe.md; beats that are read are
-    taken at once. No stream's `valid` or `ready` waits for the other.
+    are final then; they count modulo 2^32). `clear` while not busy makes the machine ready for the next program in the
+    following cycle; a resident key is taken again. Latency and initiation interval of everything in between:
+    docs/fhe.md. Backpressure: `bootstrap_key` while no place is free, `key_switch_key` but in the cycles of
+    docs/fhe.md; beats that are read are taken at once. No stream's `valid` or `ready` waits for the other.
     """
 
     def __init__(self, design: Design) -> None:

@@ -129,7 +129,7 @@ class Results(wiring.Component):
             ]
         with m.If(self.clear):
             m.d.sync += [unit.eq(0), place.eq(0), self.n_results.eq(0), self.n_of_unit.eq(0)]
-        places = 1 << place_bits(unit_places(design))
+        places = unit_places(design)
         for index in range(design.key_switchers):
             masks = Memory(shape=mask_layout(design), depth=places * design.poly_words, init=[])
             bodies = Memory(shape=unsigned(TORUS_BITS), depth=places, init=[])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Array, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -24,7 +24,7 @@ def chunk_bits(design: Design) -> int:
 
 
 def coefficient_layout(design: Design) -> data.StructLayout:
-    """What a digit is of: `column`, `lane` in a word of a mask, `negated` but for its first coefficient; its `level`."""
+    """What a digit is of: `column`, `lane` of a word of a mask, `negated` but for the first coefficient; `level`."""
     p = design.parameters
     return data.StructLayout(
         {
@@ -75,7 +75,7 @@ class KeySwitchUnit(wiring.Component):
         digit, body = self._digit(m), Signal(TORUS_BITS)
         m.d.sync += body.eq(self.body)
         m.submodules.sums = sums = Memory(
-            shape=lane_words(design), depth=1 << len(Cat(target.chunk, target.place)), init=[]
+            shape=lane_words(design), depth=unit_places(design) * design.key_switch_chunks, init=[]
         )
         read, write = sums.read_port(), sums.write_port()
         stored, stored_body = Signal(target_layout(design)), Signal(TORUS_BITS)
@@ -83,17 +83,22 @@ class KeySwitchUnit(wiring.Component):
         m.d.sync += [stored.eq(target), stored_body.eq(body)]
         m.d.sync += [products[lane].eq((self.key[lane] * digit)[:TORUS_BITS]) for lane in range(lanes)]
         body_chunk, body_lane = divmod(design.parameters.lwe_dimension, lanes)
+        place, chunk = Mux(self.read, self.place, target.place), Mux(self.read, self.chunk, target.chunk)
         m.d.comb += [
             read.en.eq(target.there | self.read),
-            read.addr.eq(Mux(self.read, Cat(self.chunk, self.place), Cat(target.chunk, target.place))),
+            read.addr.eq(self._address(place, chunk)),
             self.words.eq(read.data),
             write.en.eq(stored.there),
-            write.addr.eq(Cat(stored.chunk, stored.place)),
+            write.addr.eq(self._address(stored.place, stored.chunk)),
         ]
         for lane in range(lanes):
             start = Mux(stored.chunk == body_chunk, stored_body, 0) if lane == body_lane else 0
             m.d.comb += write.data[lane].eq(Mux(stored.first, start, read.data[lane]) - products[lane])
         return m
+
+    def _address(self, place: Value, chunk: Value) -> Value:
+        """Of a chunk of a result's sums, without gaps."""
+        return place * self._design.key_switch_chunks + chunk
 
     def _digit(self, m: Module) -> Signal:
         """The digit of the coefficient, registered."""

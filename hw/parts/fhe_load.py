@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Array, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -128,21 +128,23 @@ class Load(wiring.Component):
             write.addr.eq(kept.chunk),
             write.data.eq(total),
         ]
-        self._exponents(m, exponents, there & stores, Cat(kept.chunk, kept.slot, half), kept.core)
+        address = self._address(half, kept.slot, kept.chunk)
+        self._exponents(m, exponents, there & stores, address, kept.core)
 
-    def _exponents(self, m: Module, exponents: Signal, stores: Signal, address: Signal, core: Signal) -> None:
+    def _address(self, half: Value, slot: Value, chunk: Value) -> Value:
+        """Of a chunk of exponents: halves, in them slots, in them chunks, without gaps."""
+        return (half * self._design.batch + slot) * self._design.ciphertext_beats + chunk
+
+    def _exponents(self, m: Module, exponents: Signal, stores: Value, address: Value, core: Signal) -> None:
         design, lanes = self._design, self._design.ciphertext_words_per_cycle
         chunk, lane = split(self.word, lanes, below=self._words)
-        chunk_bits = place_bits(design.ciphertext_beats)
-        padded = Signal(chunk_bits)
         chosen = Signal(place_bits(lanes))
-        m.d.comb += padded.eq(chunk)
         with m.If(self.read):
             m.d.sync += chosen.eq(lane)
         for index in range(design.cores):
             m.submodules[f"exponents_{index}"] = memory = Memory(
                 shape=data.ArrayLayout(unsigned(exponent_bits(design)), lanes),
-                depth=1 << (chunk_bits + place_bits(design.batch) + 1),
+                depth=2 * design.batch * design.ciphertext_beats,
                 init=[],
             )
             read, write = memory.read_port(), memory.write_port()
@@ -151,6 +153,6 @@ class Load(wiring.Component):
                 write.addr.eq(address),
                 write.data.eq(exponents),
                 read.en.eq(self.read),
-                read.addr.eq(Cat(padded, self.slot, self.read_place)),
+                read.addr.eq(self._address(self.read_place, self.slot, chunk)),
                 self.exponents[index].eq(Array([read.data[i] for i in range(lanes)])[chosen]),
             ]
