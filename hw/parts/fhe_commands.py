@@ -65,7 +65,7 @@ class Commands(wiring.Component):
     A batch is taken while a place is free, then its `slots * cores` commands, one a cycle each (initiation
     interval of a batch: 1 + its commands). It counts in `n_taken` from the cycle after its last command on. `release`
     frees the oldest place for a batch from the next cycle on. Backpressure: none but for a free place.
-    Tables by place (latency 0): `slots`, `after`, `n_cells` (valid ones), and `n_valid[place][slot]`, valid cells of a slot.
+    Tables by place (latency 0): `slots`, `after`, `n_cells` (valid ones), and `n_valid[place][slot]`, those of a slot.
     `cells` of all cores are read by `cell_place` and `cell_slot` with a latency of 1; `operands`, the valid cells in
     order, by the numbers `request` and `arrival` with a latency of 0 (numbers count modulo the list's length).
     """
