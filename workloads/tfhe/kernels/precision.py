@@ -1,12 +1,12 @@
 """How finely sums of products are cut so that doubles give them exactly: by proof, or by measurement.
 
-With u = 2^-53, one butterfly of the transform adds a relative error of at most 8u to each of its paths (two or three
-roundings in each of two parts, and 2u for the factor), sqrt(2) 8u in the 2-norm. For digits d and a key polynomial b of
-N words, so for each of the R products of a sum, |error| <= |d|_2 |b|_2 (2 * 12 L + 8 L + R + 8) u, L = log2(N/2)
-levels: two forward transforms in the 2-norm; the inverse path by path, whose input has a 1-norm of at most
-|d|_2 |b|_2 N/2 (Cauchy and Schwarz); the rest for products, sums and what is of second order in u. (The argument of
-Percival, Math. Comp. 72, 2003, and of Brent, Percival and Zimmermann, Math. Comp. 76, 2007, with this transform's
-constants.)
+With u = 2^-53, one level of the transform adds a relative error of at most 8u to each of its paths (a product by a
+factor that is itself within 2u, or by sqrt(i), and a sum, each of two parts), sqrt(2) 8u in the 2-norm. For digits d
+and a key polynomial b of N words, so for each of the R products of a sum, |error| <= |d|_2 |b|_2 (2 * 12 L + 8 L + R +
+8) u, L = log2(N/2) levels: two forward transforms in the 2-norm; the inverse path by path, whose input has a 1-norm of
+at most |d|_2 |b|_2 N/2 (Cauchy and Schwarz); the rest for products, sums and what is of second order in u. (The
+argument of Percival, Math. Comp. 72, 2003, and of Brent, Percival and Zimmermann, Math. Comp. 76, 2007 [R], with this
+transform's constants.)
 
 Both factors can be cut. A digit of g bits is a high part and unsigned low parts, with the key's row times a power of
 two, modulo 2^32, for each. A word of the key is a sum of signed pieces times powers of two; each has its own sum and
@@ -15,6 +15,7 @@ inverse.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from designs.tfhe_parameters import Parameters
@@ -71,7 +72,7 @@ def piece_starts(n_pieces: int) -> list[int]:
 
 def _cuts(n_bits: int, n_parts: int) -> list[tuple[int, int]]:
     edges = [n_bits * part // n_parts for part in range(n_parts + 1)]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(itertools.pairwise(edges))
 
 
 def proven_error(parameters: Parameters, cut: Cut) -> float:

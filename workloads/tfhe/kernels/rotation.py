@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from workloads.tfhe.kernels.butterflies import POINT_BYTES, multiply_add
 from workloads.tfhe.kernels.compiled import entry, inner
 from workloads.tfhe.kernels.digits import store_difference, store_digits
-from workloads.tfhe.kernels.transform import forward, inverse_into
+from workloads.tfhe.kernels.transform import forward, forward_into, inverse_into
 
 
 @entry
@@ -61,12 +60,8 @@ def rotate(
                         store_digits(
                             lanes, differences + at, levels[level, 0], levels[level, 1], levels[level, 2], digits + at
                         )
-                    forward(lanes, digits, points, n_points, passes, table)
-                    for column in range(n_columns):
-                        row = key[step, polynomial, level, column].ctypes.data
-                        out = sums[column].ctypes.data
-                        for at in range(0, POINT_BYTES * n_points, POINT_BYTES * len(lanes)):
-                            multiply_add(lanes, points + at, row + at, out + at)
+                    row = key[step, polynomial, level].ctypes.data
+                    forward_into(lanes, digits, points, row, sums.ctypes.data, n_columns, n_points, passes, table)
             for column in range(n_columns):
                 words = accumulators[gate, column // per_polynomial].ctypes.data
                 seen = worst.ctypes.data

@@ -13,6 +13,7 @@ from workloads.tfhe.kernels.butterflies import (
     forward_4,
     forward_8,
     forward_leaf,
+    forward_leaf_into,
     inverse_2,
     inverse_4,
     inverse_8,
@@ -61,7 +62,7 @@ def transform_of(ring_degree: int, lanes: tuple[int, ...] | None = None) -> Tran
     lanes = lanes or widest_lanes(n_points)
     width = len(lanes)
     leaf_levels = width.bit_length() - 1
-    upper = n_points.bit_length() - 1 - 2 * leaf_levels
+    upper = n_points.bit_length() - 1 - leaf_levels
     levels = _split(upper)
     tables, passes, depth, used = [], [], 0, 0
     for n_levels in levels:
@@ -71,7 +72,7 @@ def transform_of(ring_degree: int, lanes: tuple[int, ...] | None = None) -> Tran
         used += tables[-1].nbytes
         depth += n_levels
     passes.append((leaf_levels, used, leaf_factors_bytes(width)))
-    tables.append(_leaves(_factors(depth, leaf_levels), _factors(depth + leaf_levels, leaf_levels), width))
+    tables.append(_leaves(_factors(depth, leaf_levels), width))
     factors = aligned((sum(table.size for table in tables),), np.float64)
     factors[:] = np.concatenate([table.reshape(-1) for table in tables])
     return Transform(lanes=lanes, n_points=n_points, passes=np.array(passes, dtype=np.int64), factors=factors)
@@ -84,16 +85,14 @@ def _split(n_levels: int) -> list[int]:
 
 
 def _factors(depth: int, n_levels: int) -> np.ndarray:
-    """complex128 (2^depth nodes, n_factors): the factors of the even nodes under each node of a depth."""
-    angles = _angles(depth)
+    """complex128 (2^depth nodes, n_factors): for each node of a depth the factors of its legs from the second on."""
     rows = []
-    for angle in angles:
-        row, level = [], [angle]
-        for _ in range(n_levels):
-            row += level[::2]
-            level = [child for node in level for child in (node / 2, node / 2 + Fraction(1, 2))]
-        rows.append([_unit(entry) for entry in row])
-    return np.array(rows, dtype=np.complex128).reshape(len(angles), n_factors(n_levels))
+    for angle in _angles(depth):
+        ways = [Fraction(0)]  # of legs 0, 1, ..: the sum of the angles of the levels that take them to the right
+        for level in reversed(range(n_levels)):
+            ways += [way + angle / 2**level for way in ways]
+        rows.append([_unit(way) for way in ways[1:]])
+    return np.array(rows, dtype=np.complex128).reshape(1 << depth, n_factors(n_levels))
 
 
 def _angles(depth: int) -> list[Fraction]:
@@ -105,10 +104,10 @@ def _angles(depth: int) -> list[Fraction]:
 
 
 def _unit(half_turns: Fraction) -> complex:
-    """exp(i pi half_turns) for 0 <= half_turns <= 1, each part within 2^-52: cosines of small angles only."""
+    """exp(i pi half_turns) for half_turns >= 0, each part within 2^-52: cosines of small angles only."""
     if half_turns > Fraction(1, 2):
-        mirrored = _unit(1 - half_turns)
-        return complex(-mirrored.real, mirrored.imag)
+        turned = _unit(half_turns - Fraction(1, 2))
+        return complex(-turned.imag, turned.real)
     if half_turns > Fraction(1, 4):
         mirrored = _unit(Fraction(1, 2) - half_turns)
         return complex(mirrored.imag, mirrored.real)
@@ -120,18 +119,17 @@ def _scalars(factors: np.ndarray) -> np.ndarray:
     return np.stack([factors.real, factors.imag], axis=-1)
 
 
-def _leaves(across: np.ndarray, within: np.ndarray, width: int) -> np.ndarray:
-    """One row a leaf: factors across vectors, then those within, as vectors over the nodes that share one."""
-    vectors = within.reshape(len(across), width, -1).transpose(0, 2, 1)
-    planes = np.stack([vectors.real, vectors.imag], axis=2)
-    return np.concatenate([_scalars(across).reshape(len(across), -1), planes.reshape(len(across), -1)], axis=1)
+def _leaves(factors: np.ndarray, width: int) -> np.ndarray:
+    """A row for `width` nodes: of each leg a vector of their factors' real parts, and one of the imaginary parts."""
+    vectors = factors.reshape(len(factors) // width, width, -1).transpose(0, 2, 1)
+    return np.stack([vectors.real, vectors.imag], axis=2)
 
 
 @inner
-def forward(
+def _forward_nodes(
     lanes: tuple[int, ...], words: int, points: int, n_points: int, passes: np.ndarray, factors: int
 ) -> None:
-    """N signed words at address `words` to N/2 complex numbers at address `points`."""
+    """All levels but the leaves'."""
     levels = passes[0, 0]
     step = (n_points >> levels) * POINT_BYTES
     table = factors + passes[0, 1]
@@ -160,9 +158,43 @@ def forward(
                 else:
                     forward_2(lanes, target, step, table)
         size >>= levels
+
+
+@inner
+def forward(
+    lanes: tuple[int, ...], words: int, points: int, n_points: int, passes: np.ndarray, factors: int
+) -> None:
+    """N signed words at address `words` to N/2 complex numbers at address `points`."""
+    _forward_nodes(lanes, words, points, n_points, passes, factors)
+    size = len(lanes) * len(lanes)
     table = factors + passes[-1, 1]
     for leaf in range(n_points // size):
         forward_leaf(lanes, points + leaf * size * POINT_BYTES, table + leaf * passes[-1, 2])
+
+
+@inner
+def forward_into(
+    lanes: tuple[int, ...],
+    words: int,
+    points: int,
+    key: int,
+    sums: int,
+    n_columns: int,
+    n_points: int,
+    passes: np.ndarray,
+    factors: int,
+) -> None:
+    """Transforms N signed words, and adds products with each of n_columns polynomials, side by side at address `key`.
+
+    The sums are side by side at address `sums`; `points` is scratch of N/2 complex numbers.
+    """
+    _forward_nodes(lanes, words, points, n_points, passes, factors)
+    size = len(lanes) * len(lanes)
+    table = factors + passes[-1, 1]
+    for leaf in range(n_points // size):
+        at = leaf * size * POINT_BYTES
+        step = n_points * POINT_BYTES
+        forward_leaf_into(lanes, points + at, table + leaf * passes[-1, 2], key + at, sums + at, n_columns, step)
 
 
 @inner
@@ -184,6 +216,7 @@ def inverse_into(
     table = factors + passes[-1, 1]
     for leaf in range(n_points // size):
         inverse_leaf(lanes, points + leaf * size * POINT_BYTES, table + leaf * passes[-1, 2])
+    size = len(lanes)
     for number in range(len(passes) - 2, 0, -1):
         levels = passes[number, 0]
         step = size * POINT_BYTES
