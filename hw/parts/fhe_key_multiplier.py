@@ -55,10 +55,12 @@ class KeyMultiplier(wiring.Component):
             m.d.sync += later.eq(steps[-1])
             steps.append(later)
         reading, adding, writing = steps[-3:]
-        found = self._accumulator(m, reading, writing)
+        size = residue_word(design).size
+        sums = [Signal(size, name=f"sums_{column}") for column in range(design.key_columns)]
+        found = self._accumulator(m, reading, writing, sums)
         for column in range(design.key_columns):
             for lane in range(design.coefficients_per_cycle):
-                self._lane(m, column, lane, (found[column], adding, self._sums[column]))
+                self._lane(m, column, lane, (found[column], adding, sums[column]))
         return m
 
     def _lane(self, m: Module, column: int, lane: int, around: tuple[Value, Signal, Signal]) -> None:
@@ -78,10 +80,9 @@ class KeyMultiplier(wiring.Component):
         m.d.comb += base.eq(Mux(adding.is_first, 0, there[part]))
         m.d.sync += result[part].eq(add_modulo(m, total, base, bits=bits, name=f"updated_{column}_{lane}"))
 
-    def _accumulator(self, m: Module, reading: Signal, writing: Signal) -> list[Value]:
+    def _accumulator(self, m: Module, reading: Signal, writing: Signal, sums: list[Signal]) -> list[Value]:
         """The transformed accumulator: a memory a column, of two places. Answers what `reading` asked for."""
-        design, size = self._design, residue_word(self._design).size
-        self._sums = [Signal(size, name=f"sums_{column}") for column in range(design.key_columns)]
+        design, size = self._design, len(sums[0])
         drain_address = Cat(self.drain.word, self.drained_place)
         reads, drains = [], []
         for column in range(n_columns(design)):
@@ -94,7 +95,7 @@ class KeyMultiplier(wiring.Component):
             m.d.comb += [
                 update.en.eq(writing.step.valid & (writing.step.index == number)),
                 update.addr.eq(Cat(writing.step.word, writing.into)),
-                update.data.eq(self._sums[local]),
+                update.data.eq(sums[local]),
                 read.en.eq(reading.step.valid & ~reading.is_first & (reading.step.index == number)),
                 read.addr.eq(Cat(reading.step.word, reading.into)),
                 drain.en.eq(self.drain.en & (self.drained == column // design.inverse_ntts)),
