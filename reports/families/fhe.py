@@ -22,7 +22,7 @@ COLUMNS = tuple(
         ("latency_ns", "area_um2", "energy_pj", "bootstraps_per_s", "bootstrap_latency_ns", "bootstrap_energy_pj"),
     )
 )
-PRICES = ("dram", "logic", "scaling", "sram")
+PRICES = ("hbm", "logic", "scaling", "sram")
 FIGURES = (*generic.FIGURES, "front_area_bootstraps", "memory_wall", "stations", "wavefronts", "stalls")
 
 
