@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from workloads.programs import intrinsics
 from workloads.programs.control_flow import Loop, live_values, weak_topological_order
-from workloads.programs.knowledge import known_value
+from workloads.programs.knowledge import known_value, narrowed_word, refined
 from workloads.programs.llvm_ir import (
     Element,
     Function,
@@ -28,9 +28,10 @@ from workloads.programs.llvm_ir import (
 )
 from workloads.programs.memory import Address, AnyAddress, Array, Cells, EitherAddress, Memory, cell_bytes_of
 from workloads.programs.operations import binary, cast, compare
-from workloads.programs.words import Word, Words
+from workloads.programs.words import Word, Words, unbounded
 
 MOST_STEPS = 400_000  # instructions, loops unrolled
+MOST_ELEMENTS = 1 << 20  # of an array: each is a word here
 MOST_ENCRYPTED_ITERATIONS = 1024  # of a loop that an encrypted condition may leave
 _ENCRYPTED_LOOP = "a loop whose bound is encrypted; give it a constant bound and leave it with break"
 
@@ -63,6 +64,7 @@ class Execution:
     def __init__(self, module: Module, words: Words, progress: Callable[[int], None] | None = None) -> None:
         self.module, self.words = module, words
         self.n_steps = 0
+        self.line = 0  # the last that is known of what was run
         self._memory = Memory(words)
         self._progress = progress
         self._n_frames = 0
@@ -126,6 +128,7 @@ class Execution:
         state = self._merge(states)
         for instruction in frame.function.blocks[block]:
             self.n_steps += 1
+            self.line = instruction.line or self.line
             if self.n_steps > MOST_STEPS:
                 self._refuse_length(frame, instruction.line)
             if instruction.opcode == "phi":
@@ -186,20 +189,34 @@ class Execution:
         default: str,
     ) -> None:
         """Go all the ways whose condition may be 1; the default where none is."""
-        guard = state.guard
+        guard, values = state.guard, state.values
         for condition, target in ways:
             known = known_value(condition, guard)
             if known == 1:
-                return self._go(block, target, State(guard, state.values, state.cells), frame)
+                return self._go(block, target, State(guard, values, state.cells), frame)
             if known == 0:
                 continue
             if self._loops and target != default:
                 loop, _ = self._loops[-1]
                 if target not in loop.blocks or default not in loop.blocks:
                     self._loops[-1] = (loop, instruction.line or 1)
-            self._go(block, target, State(guard | {condition}, state.values, dict(state.cells)), frame)
+            here = guard | {condition}
+            self._go(block, target, State(here, self._narrowed(values, condition, here), dict(state.cells)), frame)
             guard = guard | {self.words.invert(condition)}
-        return self._go(block, default, State(guard, state.values, state.cells), frame)
+            values = self._narrowed(values, condition, guard)
+        return self._go(block, default, State(guard, values, state.cells), frame)
+
+    def _narrowed(self, values: dict[str, Value], condition: Word, guard: frozenset[Word]) -> dict[str, Value]:
+        """Values of a way with what its conditions say of the word that `condition` compares."""
+        found = narrowed_word(condition, guard)
+        # A single value would no longer be seen to be the word that it is elsewhere, and would be chosen bit by bit.
+        if found is None or found[1] >= found[2]:
+            return values
+        narrowed = self.words.bounded(*found)
+        return {
+            name: narrowed if isinstance(value, Word) and unbounded(value) is found[0] else value
+            for name, value in values.items()
+        }
 
     def _go(self, block: str, target: str, state: State, frame: _Frame) -> None:
         """Take a way: phis of the target get their values, others are kept as far as they are needed."""
@@ -323,7 +340,8 @@ class Execution:
         if not isinstance(kind, int) or len(words) < len(values):
             raise IrError(instruction.line, "an address used as a number; index arrays")
         if opcode == "icmp":
-            return compare(self.words, str(extra), words[0], words[1], kind)
+            a, b = (refined(self.words, word, state.guard) for word in words)
+            return compare(self.words, str(extra), a, b, kind)
         if isinstance(extra, int):  # zext, sext, trunc
             return cast(self.words, opcode, words[0], extra, kind)
         assert isinstance(extra, set)
@@ -352,7 +370,7 @@ class Execution:
 
     def _variable(self, instruction: Instruction, frame: _Frame) -> Address:
         cell_bytes = cell_bytes_of(instruction.kind)
-        n_cells = bytes_of(instruction.kind) // cell_bytes
+        n_cells = _n_cells(instruction.kind, "a local array", instruction.line)
         array = Array("a local array", cell_bytes, [self.words.zero] * n_cells)
         return Address(array, self.words.zero)
 
@@ -362,6 +380,7 @@ class Execution:
                 raise IrError(line, f"{name.lstrip('@')}, which this file does not define; define it here")
             kind, initial = self.module.variables[name]
             cell_bytes = cell_bytes_of(kind)
+            _n_cells(kind, name.lstrip("@"), line)
             image = bytearray()
             _put(image, kind, initial, line)
             cells = [
@@ -466,6 +485,14 @@ def _step_of(address: AnyAddress, size: int) -> int:
     while isinstance(address, EitherAddress):
         address = address.yes
     return address.array.cell_bytes if size % address.array.cell_bytes == 0 else 1
+
+
+def _n_cells(kind: Type, name: str, line: int) -> int:
+    """Elements of a variable, of which there may be MOST_ELEMENTS."""
+    n_cells = bytes_of(kind) // cell_bytes_of(kind)
+    if n_cells > MOST_ELEMENTS:
+        raise IrError(line, f"{name} of {n_cells} elements; take {MOST_ELEMENTS} at most")
+    return n_cells
 
 
 def _put(image: bytearray, kind: Type, value: Operand | bytes, line: int) -> None:

@@ -23,6 +23,10 @@ _OPTIMIZE = (
     "-fno-vectorize",
     "-fno-slp-vectorize",
     "-fno-unroll-loops",
+    "-mllvm",
+    "-replexitval=never",  # a closed form of a loop's result takes products and divisions
+    "-mllvm",
+    "-disable-lftr",  # the condition that ends a loop stays what the user wrote
     "-gline-tables-only",
     "-S",
     "-emit-llvm",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from workloads.programs.words import Word
+from workloads.programs.words import Word, Words, offset_of, unbounded
 
 _DEEPEST = 8  # that a condition is looked into
 
@@ -40,16 +40,33 @@ def known_value(condition: Word, guard: Collection[Word], depth: int = _DEEPEST)
     return 1 if low > number else 0 if high <= number else None
 
 
+def narrowed_word(condition: Word, guard: Collection[Word]) -> tuple[Word, int, int] | None:
+    """The word that `condition` compares with a number, and where it lies if all of `guard` are 1."""
+    fact = _comparison(condition.args[0] if condition.op == "invert" else condition)
+    if fact is None:
+        return None
+    return fact[0], *_interval(fact[0], guard)
+
+
+def refined(words: Words, word: Word, guard: Collection[Word]) -> Word:
+    """`word`, or a constant beside it, with what `guard` says of its interval."""
+    constant, coefficient, base = offset_of(word) or (0, 1, word)
+    low, high = _interval(unbounded(base), guard)
+    if low > high:
+        return word
+    return words.sum(constant, [(coefficient, words.bounded(base, low, high))])
+
+
 def _comparison(condition: Word) -> tuple[Word, str, int] | None:
     """A comparison of a word with a number: (word, "equal", "below" or "above", number)."""
     if condition.op == "equal" and condition.args[1].is_constant:
-        return condition.args[0], "equal", condition.args[1].low
+        return unbounded(condition.args[0]), "equal", condition.args[1].low
     if condition.op == "less":
         a, b = condition.args
         if b.is_constant:
-            return a, "below", b.low
+            return unbounded(a), "below", b.low
         if a.is_constant:
-            return b, "above", a.low
+            return unbounded(b), "above", a.low
     return None
 
 

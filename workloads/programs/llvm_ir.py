@@ -347,6 +347,8 @@ class _Reader:
         while tokens.peek() in _FLAGS:
             flags.add(tokens.next())
         kind, operands, extra = self._parts(opcode, tokens)
+        if opcode == "icmp" and "samesign" in flags:  # then both readings agree, and the one with signs cuts nothing
+            extra = str(extra).replace("u", "s", 1)
         return Instruction(opcode, result, kind, operands, extra if extra is not None else flags, line)
 
     def _parts(self, opcode: str, tokens: _Tokens) -> tuple[Type, list[Operand], object]:

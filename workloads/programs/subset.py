@@ -14,7 +14,7 @@ from workloads.programs.clang import HEADERS_FOLDER
 
 BUILTINS = re.compile(
     r"__builtin_(popcount|clz|ctz|parity|ffs|bswap(16|32|64)|bitreverse(8|16|32|64)|rotate(left|right)(8|16|32|64)"
-    r"|abs|labs|llabs|expect|unreachable|assume|clzg|ctzg|popcountg|(add|sub|mul)_overflow|constant_p)(l|ll)?$"
+    r"|abs|labs|llabs|expect|unreachable|assume|clzg|ctzg|popcountg|constant_p)(l|ll)?$"
 )
 _ATTRIBUTES = {"AlwaysInlineAttr", "NoInlineAttr", "UnusedAttr", "ConstAttr", "PureAttr", "LoopHintAttr",
                "FallThroughAttr", "BuiltinAttr", "NoThrowAttr", "GNUInlineAttr", "HotAttr", "ColdAttr"}  # fmt: skip
@@ -133,6 +133,8 @@ class _Checker:
             self._check_call(node, line)
         for inner in node.get("inner", ()):
             self.check(inner, line)
+        if kind == "BinaryOperator" and node["opcode"] in ("==", "!=", "<", ">", "<=", ">=") and _is_pointer(node):
+            self._refuse(line, "a comparison of addresses; compare indices")
 
     def _check_function(self, node: Mapping[str, Any], line: int) -> None:
         self._function = node["name"]

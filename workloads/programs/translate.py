@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,11 +38,13 @@ def translate(source: Source, progress: Callable[[int], None] | None = None) -> 
     outside the subset.
     """
     words = Words(MOST_WORDS)
+    execution: Execution | None = None
     try:
         execution = Execution(read_ir(source.ir), words, progress)
         return _translate(source, execution, words)
     except IrError as error:
-        place = f"{source.path}:{error.line}" if error.line else source.path
+        line = error.line or (execution.line if execution else 0)
+        place = f"{source.path}:{line}" if line else source.path
         raise InputError(f"{place}: wanted a program of integers and arrays of them, got {error.message}") from error
     except TooManyWords:
         raise InputError(
@@ -50,6 +53,8 @@ def translate(source: Source, progress: Callable[[int], None] | None = None) -> 
 
 
 def _translate(source: Source, execution: Execution, words: Words) -> Translation:
+    if sum(math.prod(parameter.port.shape) for parameter in source.parameters) > MOST_WORDS:
+        raise TooManyWords  # at once: no array is made of them
     arguments: list[Word | Address] = []
     arrays: list[tuple[Port, Array]] = []
     kept: list[bool] = []

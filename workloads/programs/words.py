@@ -247,6 +247,15 @@ class Words:
             return self.zero
         if a.is_constant and a.low == b.high - 1 and b.low >= 0 and b.high == 1:
             return b
+        # A word and a constant beside it: the constant goes to the other side, so that facts are about the word.
+        if b.is_constant and (simple := offset_of(a)):
+            constant, coefficient, word = simple
+            rest = self.constant(coefficient * (b.low - constant))
+            return self.less(word, rest) if coefficient > 0 else self.less(rest, word)
+        if a.is_constant and (simple := offset_of(b)):
+            constant, coefficient, word = simple
+            rest = self.constant(coefficient * (a.low - constant))
+            return self.less(rest, word) if coefficient > 0 else self.less(word, rest)
         return self._word("less", (a, b), 0, 1)
 
     def equal(self, a: Word, b: Word) -> Word:
@@ -276,6 +285,8 @@ class Words:
         yes, no = _given(yes, condition, 1), _given(no, condition, 0)
         if yes is no:
             return yes
+        if (base := unbounded(yes)) is unbounded(no):
+            return self.bounded(base, min(yes.low, no.low), max(yes.high, no.high))
         if yes.is_constant and no.is_constant:
             if (yes.low, no.low) == (0, 1):
                 return self.invert(condition)
@@ -327,6 +338,20 @@ class Words:
             self._word("quotient", (a, b), min(a.low // max(b.high, 1), top), top),
             self._word("remainder", (a, b), 0, min(a.high, (1 << b.bits) - 1 if b.low == 0 else b.high - 1)),
         )
+
+
+def offset_of(word: Word) -> tuple[int, int, Word] | None:
+    """A constant, 1 or -1 and another word, where `word` is constant + that word or constant - that word."""
+    if word.op != "sum" or len(word.args[1]) != 1 or abs(word.args[1][0][0]) != 1:
+        return None
+    return word.args[0], *word.args[1][0]
+
+
+def unbounded(word: Word) -> Word:
+    """The word itself, whatever is known of it."""
+    while word.op == "bounded":
+        word = word.args[0]
+    return word
 
 
 def _within(word: Word, interval: tuple[int, int]) -> bool:

@@ -23,6 +23,7 @@ REFUSED = {
     "a pointer followed": ("int f(const int x[4]) {\n  return *x;\n}", f":2: {OUTSIDE} * on {ADDRESS}"),
     "pointer arithmetic": ("int f(const int x[4]) {\n  x++;\n  return x[0];\n}", f":2: {OUTSIDE} pointer arithmetic; index arrays"),
     "an address": ("int f(int n) {\n  return &n != 0;\n}", f":2: {OUTSIDE} & on {ADDRESS}"),
+    "addresses compared": ("int f(int x[2], int y[2]) {\n  return x == y;\n}", f":2: {OUTSIDE} a comparison of addresses; compare indices"),
     "an array without bound": ("int f(const int x[]) { return x[0]; }", ":1: wanted a constant bound of the array x, got none; write it between [ and ]"),
     "an array of variable length": ("int f(int n) {\n  int x[n];\n  x[0] = n;\n  return x[0];\n}", f":2: {OUTSIDE} the array x without constant bounds; give it some"),
     "an encrypted bound": (
