@@ -270,33 +270,6 @@ def _forward_leaf(lanes: Lanes, address: ir.Value, table: ir.Value, sink: Sink) 
 
 
 @intrinsic
-def forward_leaf_into(
-    typing: Any, lanes: Any, points: Any, factors: Any, key: Any, sums: Any, n_columns: Any, step: Any
-) -> Any:
-    """The last levels, of `width` nodes, times the same leaf of each column of a key, added to sums.
-
-    Column c's leaf is at `key` + c step, its sums are at `sums` + c step.
-    """
-
-    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: list[ir.Value]) -> ir.Value:
-        write = lanes_of(builder, signature)
-        _, address, table, first_key, first_sum, count, distance = arguments
-        done: dict[int, Complex] = {}
-        _forward_leaf(write, address, table, done.__setitem__)
-        with cgutils.for_range(builder, count) as loop:
-            offset = builder.mul(loop.index, distance)
-            rows = _leaf_legs(write, write.at(first_key, offset))
-            outs = _leaf_legs(write, write.at(first_sum, offset))
-            for leg in range(write.width):
-                (x, y), (c, s), (u, v) = done[leg], write.load_complex(rows[leg]), write.load_complex(outs[leg])
-                real = write.fma(builder.fneg(y), s, write.fma(x, c, u))
-                write.store_complex((real, write.fma(x, s, write.fma(y, c, v))), outs[leg])
-        return context.get_dummy_value()
-
-    return types.void(lanes, points, factors, key, sums, n_columns, step), codegen
-
-
-@intrinsic
 def forward_leaf(typing: Any, lanes: Any, points: Any, factors: Any) -> Any:
     """The last levels, in place: `width` nodes of as many points become as many numbers."""
 
@@ -332,3 +305,34 @@ def inverse_leaf(typing: Any, lanes: Any, points: Any, factors: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(lanes, points, factors), codegen
+
+
+@intrinsic
+def store_products(
+    typing: Any, lanes: Any, points: Any, points_step: Any, key: Any, n_rows: Any, step: Any, sums: Any
+) -> Any:
+    """`width` vectors of complex numbers: sums = the sum over rows of points times key.
+
+    Rows of points are `points_step` bytes apart, those of the key `step` bytes. Sums stay in registers meanwhile.
+    """
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: list[ir.Value]) -> ir.Value:
+        write = lanes_of(builder, signature)
+        _, first, distance, first_key, count, key_distance, target = arguments
+        zero = write.constant(0.0)
+        totals = [
+            (cgutils.alloca_once_value(builder, zero), cgutils.alloca_once_value(builder, zero))
+            for _ in range(write.width)
+        ]
+        with cgutils.for_range(builder, count) as loop:
+            legs = _leaf_legs(write, write.at(first, builder.mul(loop.index, distance)))
+            factors = _leaf_legs(write, write.at(first_key, builder.mul(loop.index, key_distance)))
+            for (real, imaginary), leg, factor in zip(totals, legs, factors, strict=True):
+                (x, y), (c, s) = write.load_complex(leg), write.load_complex(factor)
+                builder.store(write.fma(builder.fneg(y), s, write.fma(x, c, builder.load(real))), real)
+                builder.store(write.fma(y, c, write.fma(x, s, builder.load(imaginary))), imaginary)
+        for (real, imaginary), leg in zip(totals, _leaf_legs(write, target), strict=True):
+            write.store_complex((builder.load(real), builder.load(imaginary)), leg)
+        return context.get_dummy_value()
+
+    return types.void(lanes, points, points_step, key, n_rows, step, sums), codegen

@@ -142,14 +142,16 @@ class _Rotation:
         self._levels = np.array([(d.shift, (1 << d.bits) - 1, d.bias) for d in digits], dtype=np.int64)
         self._offset = sum(1 << (digit.shift + digit.bits - 1) for digit in digits if digit.bias)
         self._shifts = np.array(starts * k1, dtype=np.int64)
-        self._key = aligned((p.lwe_dimension, k1, len(digits), k1 * len(starts), p.ring_degree), np.float64)
+        leaves, columns = transform.n_points // len(transform.lanes) ** 2, k1 * len(starts)
+        shape = (p.lwe_dimension, leaves, columns, k1, len(digits), p.ring_degree // leaves)
+        self._key = aligned(shape, np.float64)
         for step in range(p.lwe_dimension):
             for number, digit in enumerate(digits):
                 scaled = key[step, :, digit.level] << np.uint32(digit.scale_bits)
-                pieces = np.stack(_pieces(scaled, starts), axis=2).reshape(k1 * k1 * len(starts), p.ring_degree)
+                pieces = np.stack(_pieces(scaled, starts), axis=2).reshape(k1 * columns, p.ring_degree)
                 points = np.empty(pieces.shape)
                 transform_polynomials(transform.lanes, pieces, points, transform.passes, transform.factors)
-                self._key[step, :, number] = points.reshape(k1, k1 * len(starts), p.ring_degree)
+                self._key[step, :, :, :, number] = points.reshape(k1, columns, leaves, -1).transpose(2, 1, 0, 3)
 
     def run(self, switched: np.ndarray, tests: np.ndarray) -> tuple[np.ndarray, float, float]:
         """(accumulators uint32 (batch, k+1, N), largest distance of a sum from an integer, largest size of a sum)."""
@@ -160,7 +162,7 @@ class _Rotation:
         shifted = np.take_along_axis(tests, turned % degree, axis=1)
         accumulators[:, -1, :degree] = np.where(turned < degree, shifted, np.uint32(0) - shifted)
         worst = np.zeros((2, width))
-        scratch = aligned((len(self._shifts) + 2, degree), np.float64)
+        scratch = aligned((len(self._shifts) + (p.glwe_dimension + 1) * len(self._levels) + 1, degree), np.float64)
         rotate(
             transform.lanes, np.ascontiguousarray(switched[:, :-1]), accumulators, self._key, self._levels,
             self._offset, self._shifts, scratch, transform.passes, transform.factors, worst,

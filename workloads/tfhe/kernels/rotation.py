@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from workloads.tfhe.kernels.butterflies import POINT_BYTES, store_products
 from workloads.tfhe.kernels.compiled import entry, inner
 from workloads.tfhe.kernels.digits import store_difference, store_digits
-from workloads.tfhe.kernels.transform import forward, forward_into, inverse_into
+from workloads.tfhe.kernels.transform import forward, inverse_into
+from workloads.tfhe.kernels.vectors import WORD_BYTES
 
 
 @entry
@@ -38,36 +40,50 @@ def rotate(
     """All steps of the blind rotation, in place.
 
     exponents int64 (batch, n), below 2N; accumulators uint32 (batch, k+1, N + a vector or more, whose words are of no
-    account); key float64 (n, k+1, digits, columns, N); levels int64 (digits, 3): shift, mask, bias of a digit; offset
-    int64; shifts int64 (columns,): what a column's sum is shifted left by, column c belongs to polynomial
-    c // (columns / (k+1)); scratch float64 (columns + 2, N); worst float64 (2, width), see `inverse_into`.
+    account); key float64 (n, leaves, columns, k+1, digits, N / leaves); levels int64 (digits, 3): shift, mask, bias of
+    a digit; offset int64; shifts int64 (columns,): what a column's sum is shifted left by, column c belongs to
+    polynomial c // (columns / (k+1)); scratch float64 ((k+1) digits + columns + 1, N); worst float64 (2, width), see
+    `inverse_into`.
     """
-    n_points = key.shape[4] // 2
-    table = factors.ctypes.data
-    n_columns = key.shape[3]
-    per_polynomial = n_columns // accumulators.shape[1]
-    sums = scratch[:n_columns]
-    points = scratch[n_columns].ctypes.data
-    differences = scratch[n_columns + 1].ctypes.data  # N words, and N words of digits
-    digits = differences + 8 * n_points
+    degree = scratch.shape[1]
+    n_points = degree // 2
+    n_columns = key.shape[2]
+    n_polynomials = accumulators.shape[1]
+    n_rows = n_polynomials * levels.shape[0]
+    row_bytes = POINT_BYTES * n_points
+    leaf_bytes = row_bytes // key.shape[1]
+    table = address_of(factors)
+    points = address_of(scratch)
+    sums = points + n_rows * row_bytes
+    differences = sums + n_columns * row_bytes  # N words, and N words of digits
+    digits = differences + WORD_BYTES * degree
     for step in range(exponents.shape[1]):
         for gate in range(exponents.shape[0]):
-            sums[:] = 0
-            for polynomial in range(accumulators.shape[1]):
+            row = points
+            for polynomial in range(n_polynomials):
                 subtract_rotated(lanes, accumulators[gate, polynomial], exponents[gate, step], offset, differences)
                 for level in range(levels.shape[0]):
-                    for at in range(0, 8 * n_points, 8 * len(lanes)):
-                        store_digits(
-                            lanes, differences + at, levels[level, 0], levels[level, 1], levels[level, 2], digits + at
-                        )
-                    row = key[step, polynomial, level].ctypes.data
-                    forward_into(lanes, digits, points, row, sums.ctypes.data, n_columns, n_points, passes, table)
+                    shift, mask, bias = levels[level, 0], levels[level, 1], levels[level, 2]
+                    for at in range(0, WORD_BYTES * degree, 2 * WORD_BYTES * len(lanes)):
+                        store_digits(lanes, differences + at, shift, mask, bias, digits + at)
+                    forward(lanes, digits, row, n_points, passes, table)
+                    row += row_bytes
+            factor = address_of(key[step])  # read in the order in which it lies in memory
+            for at in range(0, row_bytes, leaf_bytes):
+                for column in range(n_columns):
+                    target = sums + column * row_bytes + at
+                    store_products(lanes, points + at, row_bytes, factor, n_rows, leaf_bytes, target)
+                    factor += n_rows * leaf_bytes
             for column in range(n_columns):
-                words = accumulators[gate, column // per_polynomial].ctypes.data
-                seen = worst.ctypes.data
-                inverse_into(
-                    lanes, sums[column].ctypes.data, words, shifts[column], seen, n_points, passes, table
-                )
+                words = address_of(accumulators[gate, column * n_polynomials // n_columns])
+                source = sums + column * row_bytes
+                inverse_into(lanes, source, words, shifts[column], address_of(worst), n_points, passes, table)
+
+
+@inner
+def address_of(array: np.ndarray) -> int:
+    """Signed, since numba makes a double of a variable that is unsigned first and signed later."""
+    return np.int64(array.ctypes.data)  # type: ignore[return-value]
 
 
 @inner

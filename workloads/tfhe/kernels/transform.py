@@ -13,7 +13,6 @@ from workloads.tfhe.kernels.butterflies import (
     forward_4,
     forward_8,
     forward_leaf,
-    forward_leaf_into,
     inverse_2,
     inverse_4,
     inverse_8,
@@ -170,31 +169,6 @@ def forward(
     table = factors + passes[-1, 1]
     for leaf in range(n_points // size):
         forward_leaf(lanes, points + leaf * size * POINT_BYTES, table + leaf * passes[-1, 2])
-
-
-@inner
-def forward_into(
-    lanes: tuple[int, ...],
-    words: int,
-    points: int,
-    key: int,
-    sums: int,
-    n_columns: int,
-    n_points: int,
-    passes: np.ndarray,
-    factors: int,
-) -> None:
-    """Transforms N signed words, and adds products with each of n_columns polynomials, side by side at address `key`.
-
-    The sums are side by side at address `sums`; `points` is scratch of N/2 complex numbers.
-    """
-    _forward_nodes(lanes, words, points, n_points, passes, factors)
-    size = len(lanes) * len(lanes)
-    table = factors + passes[-1, 1]
-    for leaf in range(n_points // size):
-        at = leaf * size * POINT_BYTES
-        step = n_points * POINT_BYTES
-        forward_leaf_into(lanes, points + at, table + leaf * passes[-1, 2], key + at, sums + at, n_columns, step)
 
 
 @inner
