@@ -8,6 +8,7 @@ import json
 import os
 import re
 import resource
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ import ziglang
 
 MOST_SECONDS = 60
 MOST_BYTES = 4 << 30  # of address space
+MOST_FILE_BYTES = 1 << 27  # of what a compiler writes: a syntax tree grows with the square of its depth
 HEADERS = ("stdint.h", "stdbool.h", "limits.h")
 TARGET = "x86_64-linux-gnu"  # whatever the host: widths, order of bytes and the IR are the same everywhere
 _ZIG = Path(ziglang.__file__).with_name("zig")
@@ -91,22 +93,35 @@ def native_library(source: str, folder: Path) -> Path:
 def run_limited(
     command: Sequence[str], folder: Path, given: str, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a compiler with limits of time and memory; ClangError where it exceeds the time."""
-    try:
-        return subprocess.run(
-            command,
-            cwd=folder,
-            input=given,
-            env=dict(os.environ) | dict(environment or {}),
-            text=True,
-            errors="replace",
-            capture_output=True,
-            timeout=MOST_SECONDS,
-            preexec_fn=limit_memory(MOST_BYTES),
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise ClangError(0, f"more than {MOST_SECONDS} s of compilation") from None
+    """Run a compiler with limits of time, memory and what it writes; ClangError where it exceeds time or size."""
+
+    def limit() -> None:
+        limit_memory(MOST_BYTES)()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_FILE_BYTES, MOST_FILE_BYTES))
+
+    # Files, not pipes: what it says is limited too.
+    with tempfile.TemporaryFile(dir=folder) as out, tempfile.TemporaryFile(dir=folder) as error:
+        try:
+            done = subprocess.run(
+                command,
+                cwd=folder,
+                input=given.encode(),
+                env=dict(os.environ) | dict(environment or {}),
+                stdout=out,
+                stderr=error,
+                timeout=MOST_SECONDS,
+                preexec_fn=limit,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise ClangError(0, f"more than {MOST_SECONDS} s of compilation") from None
+        said = []
+        for file in (out, error):
+            file.seek(0)
+            said.append(file.read().decode(errors="replace"))
+    if len(said[0]) >= MOST_FILE_BYTES or done.returncode == -signal.SIGXFSZ:
+        raise ClangError(0, f"more than {MOST_FILE_BYTES} bytes of syntax tree or code, by size or depth")
+    return subprocess.CompletedProcess(command, done.returncode, *said)
 
 
 def limit_memory(n_bytes: int) -> Callable[[], None]:

@@ -245,8 +245,6 @@ class Words:
             return self.one
         if a.low >= b.high or a is b:
             return self.zero
-        if a.is_constant and a.low == b.high - 1 and b.low >= 0 and b.high == 1:
-            return b
         # A word and a constant beside it: the constant goes to the other side, so that facts are about the word.
         if b.is_constant and (simple := offset_of(a)):
             constant, coefficient, word = simple
@@ -256,6 +254,8 @@ class Words:
             constant, coefficient, word = simple
             rest = self.constant(coefficient * (a.low - constant))
             return self.less(rest, word) if coefficient > 0 else self.less(word, rest)
+        if a.is_constant and a.low == b.high - 1 and b.low >= 0 and b.high == 1:
+            return b
         return self._word("less", (a, b), 0, 1)
 
     def equal(self, a: Word, b: Word) -> Word:
@@ -265,11 +265,11 @@ class Words:
             return self.zero
         if a.is_constant:
             a, b = b, a
-        if a.low >= 0 and a.high == 1 and b.is_constant:
-            return a if b.low == 1 else self.invert(a)
         if b.is_constant and a.op == "sum" and len(a.args[1]) == 1:
             (coefficient, word), rest = a.args[1][0], b.low - a.args[0]
             return self.equal(word, self.constant(rest // coefficient)) if rest % coefficient == 0 else self.zero
+        if a.low >= 0 and a.high == 1 and b.is_constant:
+            return a if b.low == 1 else self.invert(a)
         if a.number > b.number and not b.is_constant:
             a, b = b, a
         return self._word("equal", (a, b), 0, 1)
