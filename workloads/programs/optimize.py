@@ -30,6 +30,7 @@ SCRIPTS = {
     "depth": (
         ("strash", "balance", "dch", "amap -m"),
         ("strash", "dc2 -b", "balance", "dch", "amap -m"),
+        ("strash", "dch", "amap -m"),
     ),
 }
 
@@ -66,8 +67,9 @@ def _candidates(
     yield with_muxes(start)
     for number, commands in enumerate(SCRIPTS[objective], 1):
         progress(f"ABC script {number} of {len(SCRIPTS[objective])} on {start.n_bootstraps:,} bootstraps")
+        source = built[0] if commands in SCRIPTS["gates"] else start  # scripts for gates begin with the fewest
         try:
-            found = resynthesized(start, commands, seconds=SECONDS_A_SCRIPT, with_mux=True)
+            found = resynthesized(source, commands, seconds=SECONDS_A_SCRIPT, with_mux=True)
         except (TimeoutError, YosysError) as error:
             progress(f"{error}; the circuit stays as it is")
             continue
