@@ -11,7 +11,8 @@ import numpy as np
 
 from designs.families.fhe import Design
 from hw.bench import fhe_streams
-from hw.bench.simulator import SimulatorName, run_bench
+from hw.bench.joined import joined
+from hw.bench.simulator import SimulatorName, find_simulator, run_bench
 from hw.families.fhe import ACTIVITY, build
 from hw.parts.activity import COUNTED_BITS
 from hw.verilog import emit_verilog
@@ -84,8 +85,9 @@ def run_programs(
     jobs = [
         _save(design, stimulus, work_dir.resolve() / f"stimulus_{index}.npz") for index, stimulus in enumerate(stimuli)
     ]
+    text = verilog or fhe_verilog(design)
     result = run_bench(
-        verilog or fhe_verilog(design),
+        joined(text) if find_simulator(simulator).name == "icarus" else text,
         top=TOP,
         module=MODULE,
         work_dir=work_dir,
