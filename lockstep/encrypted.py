@@ -13,6 +13,7 @@ from designs.errors import InputError
 from designs.spelling import shown
 
 if TYPE_CHECKING:
+    from designs.tfhe_parameters import Parameters
     from workloads.circuits.circuit import Circuit, Port
     from workloads.programs.compile import Program
     from workloads.tfhe.execute import Execution
@@ -45,9 +46,10 @@ def compile(
     from workloads.circuits.files import save_circuit
     from workloads.circuits.levels import shape_of
 
-    circuit = circuit_of(program, entry, objective, progress)
     if output is not None:
         _spare(output, program)
+    circuit = circuit_of(program, entry, objective, progress)
+    if output is not None:
         save_circuit(circuit, output)
     counts = {op: int(n) for op, n in enumerate(_counts(circuit)) if n}
     return {
@@ -78,7 +80,11 @@ def keygen(name: str | Path, *, parameters: str = DEFAULT_PARAMETERS, seed: int 
             raise InputError(f"{path}: wanted a new key, got a file that exists; name another, or remove it")
     secret, key = generate_keys(chosen, seed)
     files.save_secret_key(secret, paths[0])
-    files.save_evaluation_key(key, paths[1])
+    try:
+        files.save_evaluation_key(key, paths[1])
+    except BaseException:  # a full disk, Ctrl-C: half a pair would be in the way of the next attempt
+        paths[0].unlink()
+        raise
     sizes = {"secret_key_bytes": paths[0].stat().st_size, "evaluation_key_bytes": paths[1].stat().st_size}
     return {"secret_key": str(paths[0]), "evaluation_key": str(paths[1]), **key_facts(secret), **sizes}
 
@@ -96,10 +102,11 @@ def encrypt(
     from workloads.tfhe import files
     from workloads.tfhe.keys import encrypt_bits
 
+    words = [] if isinstance(inputs, Mapping) else [word for word in inputs if "=" not in word]
+    _spare(output, secret_key, program, *words)
     secret = files.load_secret_key(secret_key)
     circuit = circuit_of(program, entry)
     values = _values(circuit, inputs)
-    _spare(output, secret_key)
     files.save_ciphertexts(encrypt_bits(secret, encode_inputs(circuit.inputs, values)), output)
     size = Path(output).stat().st_size
     return {"program": circuit.name, "inputs": values, "output": str(output), "bytes": size, **key_facts(secret)}
@@ -125,11 +132,11 @@ def evaluate(
     from workloads.tfhe import files
     from workloads.tfhe.execute import check_inputs
 
+    _spare(output, evaluation_key, ciphertexts, program)
     encrypted = files.load_ciphertexts(ciphertexts)
     key = files.load_evaluation_key(evaluation_key)
     circuit = circuit_of(program, entry)
     check_inputs(circuit, encrypted, key)
-    _spare(output, evaluation_key, ciphertexts)
     checkpoint = Path(f"{output}.checkpoint")
     found = _execute(circuit, encrypted, key, arithmetic, threads, batch, progress, checkpoint)
     files.save_ciphertexts(found.outputs, output)
@@ -147,9 +154,8 @@ def decrypt(
     from workloads.tfhe.keys import decrypt_bits
 
     secret = files.load_secret_key(secret_key)
+    bits = decrypt_bits(secret, files.load_ciphertexts(ciphertexts))
     circuit = circuit_of(program, entry)
-    encrypted = files.load_ciphertexts(ciphertexts)
-    bits = decrypt_bits(secret, encrypted)
     if bits.shape != (len(circuit.outputs),):
         wanted = f"wanted the {len(circuit.outputs)} output bits of {circuit.name}"
         raise InputError(f"{ciphertexts}: {wanted}, got ciphertexts of shape {bits.shape}; take those of this program")
@@ -181,10 +187,12 @@ def run(
     same key (or seed) and inputs, the next run goes on from there.
     """
     from workloads.circuits.values import decode_outputs, encode_inputs
-    from workloads.tfhe.keys import decrypt_bits
+    from workloads.tfhe.keys import decrypt_bits, generate_keys
 
     if keep is not None and key is None and seed is None:
         raise InputError("--keep: wanted --key (or --seed) with it, as nobody could read what it keeps; name a key")
+    chosen = _keys(key, parameters, seed)
+    _check_kept(keep)
     compiled = program_of(program, entry, objective, progress)
     circuit = circuit_of(compiled)
     values = _values(circuit, inputs) if inputs else _random(circuit, seed)
@@ -194,7 +202,7 @@ def run(
     clear = in_clear_text(compiled, values)
     tell("clear text", 1, 1)
     tell("keys", 0, 1)
-    secret, evaluation = _keys(key, parameters, seed)
+    secret, evaluation = chosen if isinstance(chosen, tuple) else generate_keys(chosen, seed)
     tell("keys", 1, 1)
     encrypted = _encrypted(secret, bits, seed, keep, circuit)
     checkpoint = None if keep is None else Path(keep) / "checkpoint"
@@ -345,14 +353,13 @@ def _execute(
 
 def _keys(
     name: str | Path | None, parameters: str | None, seed: int | None
-) -> tuple[SecretKey, EvaluationKey]:
-    """Those of the files, which have to be a pair and of the parameters that were asked for, or new ones."""
+) -> tuple[SecretKey, EvaluationKey] | Parameters:
+    """Those of the files, a pair and of the parameters that were asked for, or the parameters to make new ones of."""
     from workloads.tfhe import files
-    from workloads.tfhe.keys import generate_keys
     from workloads.tfhe.parameter_files import load_parameters
 
     if name is None:
-        return generate_keys(load_parameters(parameters or DEFAULT_PARAMETERS), seed)
+        return load_parameters(parameters or DEFAULT_PARAMETERS)
     if seed is not None:
         raise InputError("--seed: wanted either --key or --seed, got both; leave one out")
     secret = files.load_secret_key(f"{name}{SECRET}")
@@ -388,6 +395,14 @@ def _encrypted(
     raise InputError(f"{path}: {wanted}, got those of another; name another --keep")
 
 
+def _check_kept(keep: str | Path | None) -> None:
+    """Raise InputError where a file that is no run's has the name of what a run leaves."""
+    from workloads.tfhe import files
+
+    if keep is not None and (path := Path(keep) / "outputs").exists():
+        files.load_ciphertexts(path)
+
+
 def _finish_kept(outputs: Ciphertexts, keep: str | Path | None) -> None:
     from workloads.tfhe import files
 
@@ -419,9 +434,16 @@ def _port(port: Port) -> dict[str, Any]:
 
 
 def _spare(output: str | Path, *inputs: Any) -> None:
+    """Raise InputError, before the work, for an output that cannot be written or takes the place of what is needed."""
     from lockstep.api import spare_inputs
+    from workloads.tfhe import files
 
     spare_inputs(output, *(given for given in inputs if isinstance(given, str | Path)))
+    folder = Path(output).absolute().parent
+    if Path(output).is_dir() or not folder.is_dir():
+        got = "a folder" if Path(output).is_dir() else f"a folder {folder.name} that is not there"
+        raise InputError(f"{output}: wanted a file to write to, got {got}; name another -o")
+    files.spare_secret_key(output)
 
 
 def _quiet(what: str) -> None:

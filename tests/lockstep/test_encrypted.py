@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from designs.errors import Interrupted
+from designs.errors import InputError, Interrupted
 from lockstep import cli, encrypted
 from tests.workloads.tfhe.small import TINY, WIDE
 from workloads.circuits.files import save_circuit
 from workloads.circuits.random_circuits import random_circuit
 from workloads.tfhe import execute as execution
+from workloads.tfhe import files
 from workloads.tfhe.kernels import engine
 
 ROOT = Path(__file__).parent.parent.parent
@@ -175,6 +176,47 @@ def test_bad_input_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert "No such file" in refused(capsys, "run", "adder:8", "--key", "none")
     said = refused(capsys, "encrypt", "mine.secret", "adder:8", "--inputs", "a=1", "b=1", "-o", "mine.secret")
     assert "mine.secret: wanted another file to write to" in said and Path("mine.secret").read_bytes() == before
+
+
+def test_no_output_takes_the_place_of_what_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
+    document(capsys, "keygen", "mine", "--parameters", "tiny.yaml")
+    save_circuit(random_circuit(1, 20), "own.gates")
+    document(capsys, "encrypt", "mine.secret", "adder:8", "a=1", "b=2", "-o", "in.ct")
+    Path("a.json").write_text('{"a": 1, "b": 2}')
+    Path("kept").mkdir()
+    Path("kept/outputs").write_text("mine")
+    Path("link").symlink_to("mine.secret")
+    before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    for name in ("mine.secret", "link", "own.gates", "in.ct", "mine.evaluation", "kept", "none/out"):
+        said = refused(capsys, "evaluate", "mine.evaluation", "own.gates", "in.ct", "-o", name)
+        assert said.startswith(f"lockstep: {name}: wanted ")
+    assert "got a secret key" in refused(capsys, "compile", "own.gates", "-o", "mine.secret")
+    for name in ("a.json", "mine.secret", "kept"):
+        refused(capsys, "encrypt", "mine.secret", "adder:8", "a.json", "-o", name)
+    assert "own.gates: wanted another" in refused(capsys, "encrypt", "mine.secret", "own.gates", "x=1", "-o", "own.gates")
+    said = refused(capsys, "run", "adder:8", "a=1", "b=2", "--key", "mine", "--keep", "kept")
+    assert "kept/outputs: wanted" in said
+    assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+
+
+def test_half_a_pair_of_keys_is_not_left(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise InputError("mine.evaluation: wanted a file to write to, got: No space left on device; name another")
+
+    monkeypatch.setattr(files, "save_evaluation_key", full)
+    assert "No space" in refused(capsys, "keygen", "mine", "--parameters", "tiny.yaml")
+    assert not list(Path().glob("mine*"))
+
+
+def test_keys_are_looked_at_before_a_program_is_compiled(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bad.c").write_text("int f(")
+    assert "none.secret: wanted" in refused(capsys, "run", "bad.c", "--key", "none")
+    assert "parameters: wanted" in refused(capsys, "run", "bad.c", "--parameters", "none")
+
+
+def test_threads_have_a_limit(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, "run", "adder:8", "--parameters", "tiny.yaml", "--threads", "9999999")
+    assert "wanted a batch of 1 or more and 1 to 1024 threads" in said
 
 
 C = """#include <stdint.h>

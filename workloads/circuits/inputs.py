@@ -59,12 +59,22 @@ def _of_json(path: str) -> dict[str, Any]:
             data = file.read(_MOST_JSON_BYTES + 1)
         if len(data) > _MOST_JSON_BYTES:
             raise ValueError(f"more than {_MOST_JSON_BYTES} bytes")
-        found = json.loads(data)
+        found = json.loads(data, object_pairs_hook=_object)
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(f"{wanted}, got: {' '.join(str(reason).split())[:200]}; mend it") from error
     if not isinstance(found, dict):
         raise InputError(f"{wanted}, got {shown(found)}; write names with their values")
+    return found
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; ValueError for a name twice, of which json would take the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for index, name in enumerate(names) if name in names[:index])
+        raise ValueError(f"{shown(twice)} twice")
     return found
 
 

@@ -21,6 +21,7 @@ from workloads.tfhe.pool import Pool
 from workloads.tfhe.scheme import Engine, evaluate_gates
 from workloads.tfhe.work_list import WorkList
 
+MOST_THREADS = 1024
 BATCH = 32  # bootstraps that share one pass over the bootstrapping key
 CHECKPOINT_SECONDS = 60.0  # from one checkpoint to the next ...
 _CHECKPOINT_PAUSE = 20  # ... and at least so many times what it took to write it
@@ -70,8 +71,9 @@ def execute(
     check_inputs(circuit, inputs, key)
     if engine.parameters != key.parameters:
         raise InputError("engine: wanted one for the parameters of the key, got another; make it from the key")
-    if batch < 1 or (n_threads is not None and n_threads < 1):
-        raise InputError(f"execute: wanted a batch and n_threads of 1 or more, got {batch} and {n_threads}")
+    if batch < 1 or (n_threads is not None and not 1 <= n_threads <= MOST_THREADS):
+        wanted = f"wanted a batch of 1 or more and 1 to {MOST_THREADS} threads"
+        raise InputError(f"execute: {wanted}, got {batch} and {n_threads}; change them")
     began = time.monotonic()
     run = _Run(circuit, inputs, key, engine, n_threads or len(os.sched_getaffinity(0)), batch)
     if checkpoint is not None and Path(checkpoint).exists():

@@ -61,6 +61,15 @@ def save_secret_key(secret: SecretKey, path: str | Path) -> None:
             _write(file, start, (secret.lwe, secret.glwe))
 
 
+def spare_secret_key(path: str | Path) -> None:
+    """InputError where a secret key has that name: who wrote over it could never decrypt again."""
+    if Path(path).is_file():
+        with open(path, "rb") as file:
+            start = file.read(_START.size)
+        if len(start) == _START.size and _START.unpack(start)[:3] == (MAGIC, VERSION, SECRET_KEY):
+            raise InputError(f"{path}: wanted a file to write to, got a secret key, which is kept; name another -o")
+
+
 def save_evaluation_key(key: EvaluationKey, path: str | Path) -> None:
     """Write it whole or not at all. InputError where it cannot be written."""
     start = _start(EVALUATION_KEY, key.key_id, key.insecure) + _pack_parameters(key.parameters)

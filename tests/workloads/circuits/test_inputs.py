@@ -56,6 +56,7 @@ def test_random_values_fit_and_survive_json(kinds: list[tuple[int, bool, list[in
         (["a=1_0"], "a: wanted integers"),
         (["a=" + "9" * 5000], "a: wanted integers"),
         (["a=1", "a=2"], "a: wanted one value for each input, got two"),
+        (["twice.json"], "got: 'a' twice"),
         (["missing.json"], "wanted NAME=VALUE or a JSON file of one object, got: No such file"),
         (["list.json"], "got [1]"),
         (["broken.json"], "wanted NAME=VALUE or a JSON file"),
@@ -68,6 +69,7 @@ def test_words_that_say_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("list.json").write_text("[1]")
+    Path("twice.json").write_text('{"a": 1, "a": 2}')
     Path("broken.json").write_bytes(b'{"a":\n \xff')
     Path("deep.json").write_text("[" * 100_000)
     with pytest.raises(InputError) as caught:
