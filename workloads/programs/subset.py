@@ -24,6 +24,8 @@ _REFUSED = {
     "GCCAsmStmt": "assembly; write it in C",
     "MSAsmStmt": "assembly; write it in C",
     "FileScopeAsmDecl": "assembly; write it in C",
+    "PragmaCommentDecl": "a #pragma comment; remove it",
+    "PragmaDetectMismatchDecl": "a #pragma detect_mismatch; remove it",
     "IndirectGotoStmt": "a computed goto; write a switch",
     "VAArgExpr": "a variable number of arguments; name each",
     "FloatingLiteral": "a floating-point value; use integers (fixed point)",
@@ -115,7 +117,7 @@ class _Checker:
         if not node:
             return
         line = self._source.line_of(node) or line
-        kind = node["kind"]
+        kind = node.get("kind", "")  # the cases of _Generic have none
         if kind in _REFUSED and not node.get("isImplicit"):
             self._refuse(line, _REFUSED[kind])
         if kind.endswith("Attr") and kind not in _ATTRIBUTES and not node.get("implicit"):
@@ -144,7 +146,7 @@ class _Checker:
             self._refuse(line, f"as result {_POINTER}")
 
     def _check_type(self, node: Mapping[str, Any], line: int) -> None:
-        kind, text = node["kind"], node["type"].get("desugaredQualType", node["type"]["qualType"])
+        kind, text = node.get("kind", ""), node["type"].get("desugaredQualType", node["type"]["qualType"])
         if re.search(r"\b(float|double|_Float16|__fp16|__bf16|__float128|_Complex)\b", text):
             self._refuse(line, "a floating-point value; use integers (fixed point)")
         if re.search(r"\b(volatile|_Atomic)\b", text):

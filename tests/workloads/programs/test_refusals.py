@@ -58,6 +58,10 @@ REFUSED = {
     "nothing to compute": ("void f(void) {}", ":1: wanted parameters and a result, got none; give f some"),
     "a variable of elsewhere": ("extern int y;\nint f(int n) {\n  return n + y;\n}", f":1: {OUTSIDE} y, which is defined elsewhere; define it here"),
     "what runs before": ("__attribute__((constructor)) static void g(void) {}\nint f(int n) { return n; }", f":1: {OUTSIDE} an attribute (Constructor); remove it"),
+    "a library": ('#pragma comment(lib, "x")\nint f(int n) { return n; }', f":1: {OUTSIDE} a #pragma comment; remove it"),
+    "a float in a choice by type": (
+        "int f(int n) {\n  return _Generic(n, int: n, default: 1.5);\n}", f":2: {OUTSIDE} a floating-point value; use integers (fixed point)",
+    ),
     "a huge array": ("int f(int n) {\n  static int x[1 << 30];\n  x[n & 3] = n;\n  return x[1];\n}", f":3: {OUTSIDE} f.x of 1073741824 elements; take 1048576 at most"),
     "a huge parameter": ("int f(const int x[1 << 30]) { return x[5]; }", ": wanted a circuit of 2000000 words at most, got more; let it do less"),
     "deep expressions": ("int f(int n) { return " + "(" * 900 + "n" + ")" * 900 + "; }", ": wanted expressions and blocks less deep, got too many in one another; split them"),
