@@ -70,8 +70,8 @@ _SYNTH_FPGA = {
     "ice40": "synth_ice40 -dsp -top {top} {noflatten}",
 }
 
-# Memories stay black boxes: `synth` is stopped before memory_map would turn each bit into a flip-flop. techmap leaves the
-# adders that it makes of a sum of products ($macc) for a second one.
+# Memories stay black boxes: `synth` is stopped before memory_map would turn each bit into a flip-flop. techmap leaves
+# the adders that it makes of a sum of products ($macc) for a second one.
 _COARSE = """
 synth -run begin:fine -top {top} {flatten}
 tee -q -o memories.il dump -m t:$mem_v2
