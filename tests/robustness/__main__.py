@@ -1,7 +1,8 @@
 """`python -m tests.robustness --files 200 --kills 20 --seed 0`: mutated files and killed sweeps; 1 on any failure.
 
-- Mutated YAML spaces go through `lockstep simulate`, mutated ONNX models, BLIF circuits and samples for one (.npz) through
-  `lockstep trace`: the command line's own entry function in this process, and every tenth again in a process of its own. Each must be accepted, or refused
+- Mutated YAML spaces go through `lockstep simulate`, mutated ONNX models, circuits (BLIF, .bench, AIGER) and samples for
+  one (.npz) through `lockstep trace`, .gates through `compile`, TFHE keys and ciphertexts (with digests that are right)
+  through `decrypt` and `evaluate`: the command line's own entry function in this process, and every tenth again in a process of its own. Each must be accepted, or refused
   with exit code 2, one line on stderr that names the file, an empty stdout and nothing left behind.
 - A sweep of the shipped space is killed (SIGKILL) at random instants and started again, until it is done; its rows
   must be those of an undisturbed sweep, row by row.
@@ -21,7 +22,7 @@ from tests.robustness.kills import try_kills
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.robustness")
-    parser.add_argument("--files", type=int, default=200, help="mutated files, in turn YAML, ONNX, BLIF and NPZ")
+    parser.add_argument("--files", type=int, default=200, help="mutated files, of each kind in turn")
     parser.add_argument("--kills", type=int, default=20, help="instants at which a sweep is killed")
     parser.add_argument("--points", type=int, default=2000, help="design points of that sweep")
     parser.add_argument("--seed", type=int, default=0)

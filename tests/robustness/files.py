@@ -1,4 +1,4 @@
-"""Mutated design spaces, models, circuits and samples through the command line."""
+"""Mutated design spaces, models, circuits, samples, keys and ciphertexts through the command line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import random
 import subprocess
 import sys
+import tempfile
 import traceback
 from collections import Counter
 from dataclasses import dataclass
@@ -17,13 +18,15 @@ import onnx
 
 from lockstep import cli
 from tests.designs.test_mutated_files import SPACES, damaged
+from tests.robustness import encrypted
+from tests.robustness.encrypted import EncryptedFiles
 from tests.workloads.importers.test_onnx import mutate
 
 ROOT = Path(__file__).parents[2]
 MODELS = sorted((ROOT / "workloads" / "digits").glob("*.onnx"))
 CIRCUIT = ROOT / "workloads" / "classifiers" / "examples" / "majority.blif"
-KINDS = ("yaml", "onnx", "blif", "npz")
-OWN_PROCESS_EVERY = 10  # files: Python takes seconds to start
+KINDS = ("yaml", "onnx", "blif", "npz", *encrypted.KINDS)
+OWN_PROCESS_EVERY = 10  # files: Python takes seconds to start; prime to the number of kinds, so that each has its turn
 LONGEST_SECONDS = 120  # of one command in a process of its own
 
 
@@ -38,17 +41,23 @@ class Answer:
 
 def try_files(folder: Path, n_files: int, seed: int) -> tuple[list[str], list[str]]:
     """(lines of a summary, failures)."""
+    with tempfile.TemporaryDirectory(prefix="lockstep_sound_") as name:
+        return _try_files(folder, n_files, seed, EncryptedFiles(Path(name)))
+
+
+def _try_files(folder: Path, n_files: int, seed: int, sound: EncryptedFiles) -> tuple[list[str], list[str]]:
     draw, rng = random.Random(seed), np.random.default_rng(seed)
     counts: Counter[str] = Counter()
     failures: list[str] = []
     for index in range(n_files):
         kind = KINDS[index % len(KINDS)]
         path = folder / f"mutated_{index}.{kind}"
-        path.write_bytes(_damaged(kind, draw, rng))
-        output = folder / "traced.npz"
-        arguments = _arguments(path, output)
+        is_encrypted = kind in encrypted.KINDS
+        path.write_bytes(sound.mutated(kind, draw) if is_encrypted else _damaged(kind, draw, rng))
+        output = folder / ("traced.gates" if is_encrypted else "traced.npz")
+        arguments = sound.arguments(path, output) if is_encrypted else _arguments(path, output)
         answers = [_here(arguments)]
-        if index // len(KINDS) % OWN_PROCESS_EVERY == 0:
+        if index % OWN_PROCESS_EVERY == 0:
             answers.append(_in_a_process(arguments))
             counts[f"{kind}: also in a process of its own"] += 1
         for answer in answers:
