@@ -4,7 +4,7 @@ import pytest
 
 from designs.errors import InputError
 from tests.workloads.programs.conftest import Compile
-from workloads.programs import execute, optimize
+from workloads.programs import clang, execute, optimize
 
 OUTSIDE = "wanted a program of integers and arrays of them, got"
 ADDRESS = "an address (pointer); index arrays"
@@ -88,6 +88,12 @@ def test_too_many_gates(compiled: Compile, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(InputError) as refused:
         compiled("long f(long a, long b) { return a * b; }")
     assert str(refused.value) == "program.c: wanted a circuit of 500 gates at most, got more; let it do less"
+
+
+def test_what_clang_writes_has_a_limit(compiled: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clang, "MOST_FILE_BYTES", 20_000)
+    with pytest.raises(InputError, match=r"^program\.c: wanted C that compiles, got: more than 20000 bytes of syntax"):
+        compiled("int f(int n) { return " + "n + " * 300 + "n; }")
 
 
 def test_files_that_are_no_c(compiled: Compile, tmp_path) -> None:
