@@ -6,7 +6,11 @@ the time that the first call takes.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from numba import njit
 
-entry = njit(cache=True, error_model="numpy")
+from designs.compiled import entry_of
+
+entry = entry_of(Path(__file__).parent, error_model="numpy")
 inner = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)

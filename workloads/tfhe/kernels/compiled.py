@@ -5,7 +5,11 @@ Both let other Python threads run meanwhile. Inner functions get no wrapper and 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from numba import njit
 
-entry = njit(cache=True, error_model="numpy", nogil=True)
+from designs.compiled import entry_of
+
+entry = entry_of(Path(__file__).parent, error_model="numpy", nogil=True)
 inner = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
