@@ -62,11 +62,20 @@ def save_secret_key(secret: SecretKey, path: str | Path) -> None:
 
 
 def spare_secret_key(path: str | Path) -> None:
-    """InputError where a secret key has that name: who wrote over it could never decrypt again."""
-    if Path(path).is_file():
+    """InputError where a secret key has that name: who wrote over it could never decrypt again.
+
+    Keys of other versions are kept too, and what cannot be read, as it may be one.
+    """
+    if not Path(path).is_file():
+        return
+    try:
         with open(path, "rb") as file:
             start = file.read(_START.size)
-        if len(start) == _START.size and _START.unpack(start)[:3] == (MAGIC, VERSION, SECRET_KEY):
+    except OSError as error:
+        raise InputError(f"{path}: wanted a file to write to, got: {error.strerror}; name another -o") from error
+    if len(start) == _START.size:
+        magic, _version, kind, _flags, _key_id = _START.unpack(start)
+        if (magic, kind) == (MAGIC, SECRET_KEY):
             raise InputError(f"{path}: wanted a file to write to, got a secret key, which is kept; name another -o")
 
 

@@ -159,7 +159,8 @@ def phases(secret: SecretKey, words: np.ndarray, extracted: bool = False) -> np.
 
 
 def encrypt_bits(secret: SecretKey, bits: np.ndarray, seed: int | None = None) -> Ciphertexts:
-    """Bits (.., 0 or 1, of any integer type or bool) as +-1/8. A seed is for tests."""
+    """Bits (.., 0 or 1, of any integer type or bool) as +-1/8. A seed is for tests, and for insecure keys only."""
+    _check_seed(secret, seed)
     bits = np.asarray(bits)
     if not np.isin(bits, (0, 1)).all():
         raise InputError("bits: wanted 0 and 1 only, got others; encrypt integers with encrypt_integers")
@@ -176,7 +177,8 @@ def decrypt_bits(secret: SecretKey, ciphertexts: Ciphertexts) -> np.ndarray:
 
 
 def encrypt_integers(secret: SecretKey, values: np.ndarray, n_messages: int, seed: int | None = None) -> Ciphertexts:
-    """Integers 0..n_messages - 1 as m/(2 n_messages) of the torus: the top bit is padding, 0. A seed is for tests."""
+    """Integers 0..n_messages - 1 as m/(2 n_messages) of the torus: the top bit is padding, 0. Seed: encrypt_bits."""
+    _check_seed(secret, seed)
     values = np.asarray(values)
     check_message_space(n_messages, secret.parameters)
     if values.dtype.kind not in "iu" or not ((values >= 0) & (values < n_messages)).all():
@@ -214,6 +216,12 @@ def check_message_space(n_messages: int, parameters: Parameters) -> None:
     most = parameters.ring_degree // 2
     if n_messages < 2 or n_messages > most or n_messages & (n_messages - 1):
         raise InputError(f"n_messages: wanted a power of two, 2 to {most} (half of ring_degree), got {n_messages}")
+
+
+def _check_seed(secret: SecretKey, seed: int | None) -> None:
+    """Who knows the seed of a ciphertext reads it, and two of one seed tell their difference: not with a real key."""
+    if seed is not None and not secret.insecure:
+        raise InputError("seed: wanted none with a key that is not insecure, got one; leave it out")
 
 
 def _encrypt_lwe(key: np.ndarray, messages: np.ndarray, deviation: float, source: RandomSource) -> np.ndarray:

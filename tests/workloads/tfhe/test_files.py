@@ -96,6 +96,25 @@ def test_a_secret_key_is_never_written_over(tmp_path):
         files.save_secret_key(SECRET, path)
 
 
+def test_no_output_is_written_over_a_secret_key(contents, tmp_path, monkeypatch):
+    for name, data in contents.items():
+        (tmp_path / name).write_bytes(data)
+    files.spare_secret_key(tmp_path / "evaluation")
+    files.spare_secret_key(tmp_path / "nothing")
+    newer = files.MAGIC + struct.pack("<H", files.VERSION + 1) + contents["secret"][10:]
+    for data in (contents["secret"], newer):
+        (tmp_path / "secret").write_bytes(data)
+        with pytest.raises(InputError, match="got a secret key, which is kept"):
+            files.spare_secret_key(tmp_path / "secret")
+
+    def closed(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", closed)
+    with pytest.raises(InputError, match="secret: wanted a file to write to, got: Permission denied"):
+        files.spare_secret_key(tmp_path / "secret")
+
+
 def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
     def fail(*_):
         raise KeyboardInterrupt

@@ -64,6 +64,13 @@ def test_encryptions_of_one_bit_differ():
     assert not np.array_equal(one.words, other.words) and decrypt_bits(secret, one) == decrypt_bits(secret, other) == 1
 
 
+def test_a_seed_is_for_insecure_keys_only():
+    secret, _ = generate_keys(TINY)
+    for encrypt in (lambda: encrypt_bits(secret, np.array([1]), seed=1), lambda: encrypt_integers(secret, np.array([1]), 4, 1)):
+        with pytest.raises(InputError, match="seed: wanted none with a key that is not insecure, got one"):
+            encrypt()
+
+
 def test_noise_is_normal_and_bits_are_even():
     source = RandomSource(seed=6)
     noise = source.noise(2.0**-8, 20_000).view(np.int32) / 2.0**24
