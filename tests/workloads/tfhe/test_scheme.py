@@ -28,7 +28,7 @@ EVALUATOR = Evaluator(KEY)
 @settings(max_examples=8, deadline=None)
 def test_mixed_gates_equal_the_reference_one_by_one(engine, ops, seed):
     bits = np.random.default_rng(seed).integers(0, 2, (3, len(ops)))
-    words = [encrypt_bits(SECRET, row, seed=seed).words for row in bits]
+    words = [encrypt_bits(SECRET, row, seed=seed + place).words for place, row in enumerate(bits)]
     result = evaluate_gates(engine, np.array(ops, np.uint8), *words)
     assert result.shape == (len(ops), 17) and result.dtype == np.uint32
     for i, op in enumerate(ops):
@@ -60,7 +60,7 @@ def test_tables_of_integers():
 def test_weighted_sums_of_integers_and_a_table_of_two():
     secret, key = generate_keys(replace(WIDE, ring_degree=256), seed=7)
     high, low = np.divmod(np.arange(9), 3)
-    a, b = (encrypt_integers(secret, x, 16, seed=int(x[-1])) for x in (high, low))
+    a, b = (encrypt_integers(secret, x, 16, seed=seed) for seed, x in enumerate((high, low)))
     joined = weighted_sum([a, b], [3, 1])
     assert decrypt_integers(secret, joined).tolist() == list(range(9))
     assert decrypt_integers(secret, weighted_sum([joined], [-1], 20)).tolist() == [20 - x for x in range(9)]
