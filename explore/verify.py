@@ -22,7 +22,7 @@ from workloads.load import Workload, expect_kind
 
 Progress = Callable[[int, int], None]  # points done, points in all
 
-MISSING = "missing"  # what a difference says of a counter that is not there
+MISSING = "missing"  # what a difference says of a counter or a result that is not there
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from designs.families.fhe import Design
-from explore.verify import Difference
+from explore.verify import MISSING, Difference
 from hw.bench.fhe import ProgramRun, Stimulus
 from sim.families.fhe import run_program
 from workloads.mapping.fhe import Program
 from workloads.tfhe.reference import blind_rotate, extract, key_switch
-
-MISSING = "nothing"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,9 +77,9 @@ def differences(design: Design, program: Program, expected: Expected, run: Progr
     if expected.cycles != run.cycles:
         found.append(Difference(what="cycles", expected=expected.cycles, rtl=run.cycles, where="the last beat written"))
     for name in sorted(set(expected.activity) | set(run.activity)):
-        wanted, counted = expected.activity.get(name), run.activity.get(name)
+        wanted, counted = expected.activity.get(name, MISSING), run.activity.get(name, MISSING)
         if wanted != counted:
-            found.append(Difference(what=name, expected=str(wanted), rtl=str(counted), where="the whole run"))
+            found.append(Difference(what=name, expected=wanted, rtl=counted, where="the whole run"))
     return tuple(found)
 
 
