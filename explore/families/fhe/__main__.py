@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def shortened(parameter_set: str, n_steps: int) -> Design:
-    """A machine of two slots for the set with so many steps, two key switchers among its parts."""
+    """A machine of two slots for the set with so many steps; all digits at once, all else one by one."""
     p = SETS[parameter_set].parameters
     design = Design(
         **{**asdict(p), "lwe_dimension": n_steps}, parameter_set="custom", modulus_bits=64,
