@@ -20,7 +20,7 @@ from workloads.circuits.circuit import Port
 from workloads.circuits.evaluate import run_circuit
 from workloads.circuits.values import decode_outputs, encode_inputs
 from workloads.programs import native_runner
-from workloads.programs.clang import limit_memory, native_library
+from workloads.programs.clang import ClangError, limit_memory, native_library
 from workloads.programs.compile import Program
 from workloads.programs.frontend import RETURN
 
@@ -49,7 +49,7 @@ def check_program(program: Program, *, n_inputs: int = 100, seed: int = 0) -> Ch
     generator = random.Random(seed)
     n_checked = n_skipped = 0
     with tempfile.TemporaryDirectory(prefix="lockstep_check_") as name:
-        library = native_library(program.source, Path(name))
+        library = _library(program, Path(name))
         for _ in range(_ROUNDS):
             wanted = n_inputs - n_checked
             if not wanted:
@@ -67,7 +67,17 @@ def check_program(program: Program, *, n_inputs: int = 100, seed: int = 0) -> Ch
 def native_outputs(program: Program, vectors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | None]:
     """What the compiled C program gives for inputs by name; None where that is undefined in C."""
     with tempfile.TemporaryDirectory(prefix="lockstep_check_") as name:
-        return list(_native(program, native_library(program.source, Path(name)), vectors))
+        return list(_native(program, _library(program, Path(name)), vectors))
+
+
+def _library(program: Program, folder: Path) -> Path:
+    """The compiled C program; InputError where it compiles to a circuit's code, but to no library."""
+    try:
+        return native_library(program.source, folder)
+    except ClangError as error:
+        raise InputError(
+            f"{program.path}: wanted C that compiles and links, got: {error.message}; mend it"
+        ) from error
 
 
 def _compare(program: Program, vectors: Sequence[Mapping[str, Any]], wanted: list[Any]) -> None:
