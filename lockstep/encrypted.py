@@ -48,7 +48,7 @@ def compile(
 
     if output is not None:
         _spare(output, program)
-    circuit = circuit_of(program, entry, objective, progress)
+    circuit = checked_circuit_of(program, entry, objective, progress)
     if output is not None:
         save_circuit(circuit, output)
     counts = {op: int(n) for op, n in enumerate(_counts(circuit)) if n}
@@ -105,7 +105,7 @@ def encrypt(
     words = [] if isinstance(inputs, Mapping) else [word for word in inputs if "=" not in word]
     _spare(output, secret_key, program, *words)
     secret = files.load_secret_key(secret_key)
-    circuit = circuit_of(program, entry)
+    circuit = checked_circuit_of(program, entry)
     values = _values(circuit, inputs)
     files.save_ciphertexts(encrypt_bits(secret, encode_inputs(circuit.inputs, values)), output)
     size = Path(output).stat().st_size
@@ -135,7 +135,7 @@ def evaluate(
     _spare(output, evaluation_key, ciphertexts, program)
     encrypted = files.load_ciphertexts(ciphertexts)
     key = files.load_evaluation_key(evaluation_key)
-    circuit = circuit_of(program, entry)
+    circuit = checked_circuit_of(program, entry)
     check_inputs(circuit, encrypted, key)
     checkpoint = Path(f"{output}.checkpoint")
     found = _execute(circuit, encrypted, key, arithmetic, threads, batch, progress, checkpoint)
@@ -234,6 +234,20 @@ def circuit_of(
     return found if isinstance(found, Circuit) else found.circuit
 
 
+def checked_circuit_of(
+    program: ProgramLike, entry: str | None = None, objective: str | None = None, progress: Progress | None = None
+) -> Circuit:
+    """As `circuit_of`; that of a C program is compared with the compiled program on CHECKED_INPUTS random inputs."""
+    from workloads.circuits.circuit import Circuit
+    from workloads.programs.check import check_program
+
+    found = program_of(program, entry, objective, progress)
+    if isinstance(found, Circuit):
+        return found
+    check_program(found, n_inputs=CHECKED_INPUTS)
+    return found.circuit
+
+
 def program_of(
     program: ProgramLike, entry: str | None = None, objective: str | None = None, progress: Progress | None = None
 ) -> Program | Circuit:
@@ -281,6 +295,11 @@ def in_clear_text(program: Program | Circuit, values: Mapping[str, Any]) -> dict
         n_checked = check_program(program, n_inputs=CHECKED_INPUTS).n_checked
         if (found := native_outputs(program, [values])[0]) is not None:
             return {"clear_text": found, "compared_with": "the compiled C program", "checked_inputs": n_checked}
+        if not n_checked:
+            raise InputError(
+                f"{program.path}: wanted inputs for which C defines the result, got none, neither these nor random "
+                "ones; give others with --inputs, or mend the program"
+            )
         said += ", as C leaves the result of these inputs undefined"
     bits = run_circuit(circuit, encode_inputs(circuit.inputs, values)[None])[0]
     return {

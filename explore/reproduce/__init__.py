@@ -117,7 +117,8 @@ def names() -> tuple[str, ...]:
 
 
 def load(name: str) -> ModuleType:
-    """The module of a reproduction; InputError where there is none of that name."""
+    """The module of a reproduction, `-` and `_` being the same; InputError where there is none of that name."""
+    name = name.replace("-", "_")
     if name not in names():
         known = ", ".join(names()) or "there are none"
         raise InputError(f"reproduce: wanted one of {known}, got {shown(name)}{nearest(name, names())}")

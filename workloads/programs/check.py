@@ -145,6 +145,12 @@ def _native(program: Program, library: Path, vectors: Sequence[Mapping[str, Any]
         raise InputError(
             f"{program.path}: wanted {len(vectors)} runs of the C program within {_MOST_SECONDS} s, got less; try fewer"
         ) from None
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr.splitlines() or [f"exit code {error.returncode}"])[-1]
+        raise InputError(
+            f"{program.path}: wanted runs of the compiled C program in {_MOST_BYTES >> 20} MiB, got: {said}; "
+            "take smaller arrays"
+        ) from error
     for line in done.stdout.splitlines():
         answer = json.loads(line)
         yield None if answer is None else _outputs(program, answer)

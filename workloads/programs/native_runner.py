@@ -52,8 +52,10 @@ def _answers(function: Any, given: dict[str, Any], at_start: bool) -> list[str]:
         with os.fdopen(reading) as pipe:
             answers += pipe.read().splitlines()
         _, status = os.waitpid(child, 0)
-        if status:
+        if os.WIFSIGNALED(status):  # a trap, a guard page, too long
             answers.append("null")
+        elif status:
+            sys.exit(f"a run ended with exit code {os.waitstatus_to_exitcode(status)}")
     return answers
 
 
