@@ -21,14 +21,18 @@ TITLE = "TFHE accelerators: Strix, Morphling, FPT, HPU, MATCHA"
 SUMMARY = (
     "Each in the manner of its publication (designs/*_like.yaml): as many coefficients a cycle, ciphertexts side by "
     "side and bytes of key a second, on our machine of exact transforms. Throughput is the steady one of independent "
-    "gates. Papers were not read again: what is recalled or inferred says so."
+    "gates. How wide Morphling and FPT are was inferred from these very figures. Papers were not read again: what is "
+    "recalled or inferred says so."
 )
 
 RECALLED, INFERRED = "recalled", "recalled; parallelism inferred"
 N_BATCHES = (24, 72)  # their difference is steady: filling and draining are in both
 
 _MORE_BATCH = "A deeper pipeline needs more ciphertexts to fill: steps of one ciphertext wait for each other."
-_SAME = "Filling of the pipeline between batches, extraction and INIT, which the formula leaves out."
+_SAME = (
+    "Both follow from coefficients a cycle; what is left is filling and extraction between our batches (less) or "
+    "losses of the published machine (more)."
+)
 _ALONE = (
     "Ours is the blind rotation of one ciphertext alone; what the published figure holds is not known. Each rank of "
     "our transforms waits for half a polynomial (constant geometry), which no batch hides here; stages of a streaming "
