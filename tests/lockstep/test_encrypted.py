@@ -298,7 +298,7 @@ def test_a_kept_run_goes_on_where_it_stood(with_key: bool, monkeypatch: pytest.M
 
 def test_ctrl_c_leaves_a_checkpoint_and_one_line() -> None:
     """A real interrupt of a real process; then the same command again."""
-    save_circuit(random_circuit(1, 30_000, width=2000), "big.gates")
+    save_circuit(random_circuit(1, 300_000, width=2000), "big.gates")  # seconds of gates: an interrupt may be late
     encrypted.keygen("mine", parameters="tiny.yaml")
     n_inputs = encrypted.circuit_of("big.gates").inputs
     values = [f"{port.name}=1" for port in n_inputs]

@@ -197,4 +197,4 @@ def test_a_family_of_no_page_of_its_own_has_the_generic_one(tmp_path, monkeypatc
     rows = [{**row, "family": "other"} for row in toy_lut.rows()]
     text = text_of(write_report(rows, tmp_path, title="t", command="c", objectives=["latency_ns", "luts"]).read_text())
     assert "Pareto-optimal in latency and LUTs" in text and "Utilization" not in text
-    assert families.names() == ("lut", "tensor")
+    assert families.names() == ("fhe", "lut", "tensor")
