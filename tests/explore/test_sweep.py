@@ -22,6 +22,7 @@ from explore.evaluate import evaluate, model_version
 from explore.store import Store
 from explore.sweep import SweepResult, sweep
 from tests import toy_family
+from tests.interrupts import heed_interrupts
 from workloads.load import Workload, load_workload
 
 ROOT = Path(__file__).parent.parent.parent
@@ -145,11 +146,6 @@ def test_points_that_cannot_be_built_are_counted_not_simulated(tmp_path: Path, w
 def test_bad_numbers_are_refused(space: Space, workload: Workload, bad: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="wanted 1 or more"):
         sweep(space, workload, **bad)
-
-
-def heed_interrupts() -> None:
-    """Undo that SIGINT is ignored, which a child inherits where the tests run in the background or under nohup."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def start(folder: Path, seconds_a_point: float, workers: int) -> subprocess.Popen[str]:

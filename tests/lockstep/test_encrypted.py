@@ -19,6 +19,7 @@ import pytest
 
 from designs.errors import InputError, Interrupted
 from lockstep import cli, encrypted
+from tests.interrupts import heed_interrupts
 from tests.workloads.tfhe.small import TINY, WIDE
 from workloads.circuits.files import save_circuit
 from workloads.circuits.random_circuits import random_circuit
@@ -298,14 +299,16 @@ def test_a_kept_run_goes_on_where_it_stood(with_key: bool, monkeypatch: pytest.M
 
 def test_ctrl_c_leaves_a_checkpoint_and_one_line() -> None:
     """A real interrupt of a real process; then the same command again."""
-    save_circuit(random_circuit(1, 300_000, width=2000), "big.gates")  # seconds of gates: an interrupt may be late
+    save_circuit(random_circuit(1, 100_000, width=2000), "big.gates")  # seconds of gates: an interrupt may be late
     encrypted.keygen("mine", parameters="tiny.yaml")
     n_inputs = encrypted.circuit_of("big.gates").inputs
     values = [f"{port.name}=1" for port in n_inputs]
     encrypted.encrypt("mine.secret", "big.gates", values, "in.ct")
     command = [sys.executable, "-m", "lockstep.cli", "evaluate", "mine.evaluation", "big.gates", "in.ct", "-o", "out.ct"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=heed_interrupts
+    )
     assert process.stderr is not None
     for line in process.stderr:
         if ": gates: " in line:
