@@ -20,6 +20,18 @@ class Parameters:
     glwe_noise: float  # of the bootstrapping key
 
 
+# (field, lowest, highest): beyond, no key is made and no machine built.
+PARAMETER_RANGES = (
+    ("lwe_dimension", 2, 4095),
+    ("glwe_dimension", 1, 7),
+    ("ring_degree", 16, 16384),
+    ("decomposition_levels", 1, 32),
+    ("decomposition_base_bits", 1, 30),
+    ("key_switch_levels", 1, 32),
+    ("key_switch_base_bits", 1, 16),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class NamedParameters:
     """A published set: what its authors say about it, and where that was read."""

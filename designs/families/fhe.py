@@ -11,7 +11,7 @@ from typing import Literal
 from designs.errors import DesignError
 from designs.moduli import EXPONENTS, modulus
 from designs.ranges import check_powers_of_two, check_ranges
-from designs.tfhe_parameters import SETS, Parameters
+from designs.tfhe_parameters import PARAMETER_RANGES, SETS, Parameters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ class Design:
             if not 0 <= getattr(self, name) < 0.25:
                 raise DesignError(name, f"wanted a share of the torus below 0.25, got {getattr(self, name)}")
         check_ranges(self, _RANGES)
-        check_ranges(self.with_parameters(), _PARAMETER_RANGES)
+        check_ranges(self.with_parameters(), PARAMETER_RANGES)
         check_powers_of_two(self.with_parameters(), ("ring_degree", "coefficients_per_cycle"))
         self._check_divisors()
         self._check_bits()
@@ -219,13 +219,4 @@ _RANGES = (
     ("ciphertext_words_per_cycle", 1, 4096),
     ("memory_latency_cycles", 1, 4095),
     ("clock_mhz", 1, 10000),
-)
-_PARAMETER_RANGES = (
-    ("lwe_dimension", 2, 4095),
-    ("glwe_dimension", 1, 7),
-    ("ring_degree", 16, 16384),
-    ("decomposition_levels", 1, 32),
-    ("decomposition_base_bits", 1, 30),
-    ("key_switch_levels", 1, 32),
-    ("key_switch_base_bits", 1, 16),
 )

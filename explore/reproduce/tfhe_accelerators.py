@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
-
-import numpy as np
 
 from designs.families.fhe import Design
 from designs.space import load_space
 from explore.reproduce import Progress, Quantity, Table
 from sim.families import fhe
 from sim.parts.fhe_rotation import length, shape_of
-from workloads.circuits.checks import circuit_of
-from workloads.circuits.circuit import NAND, Circuit, Port
+from workloads.circuits.named import independent_nands
 
 TITLE = "TFHE accelerators: Strix, Morphling, FPT, HPU, MATCHA"
 SUMMARY = (
@@ -151,7 +147,7 @@ def design_of(published: Published) -> Design:
 
 def steady_per_s(design: Design) -> float:
     """Bootstraps a second while batches of independent gates follow one another."""
-    first, second = (fhe.simulate([design], independent(n * design.cores * design.batch))[0] for n in N_BATCHES)
+    first, second = (fhe.simulate([design], independent_nands(n * design.cores * design.batch))[0] for n in N_BATCHES)
     n_more = second.activity["bootstraps"] - first.activity["bootstraps"]
     return float(n_more * design.clock_mhz * 1e6 / (second.cycles - first.cycles))
 
@@ -161,16 +157,6 @@ def latency_us(design: Design, *, full_batch: bool) -> float:
     if full_batch:
         return fhe.bootstrap_latency_cycles(design) / design.clock_mhz
     return length(shape_of(design), 1).cycles / design.clock_mhz
-
-
-@cache
-def independent(n_gates: int) -> Circuit:
-    """So many NANDs of two input bits: nothing waits."""
-    operands = np.column_stack([np.zeros(n_gates), np.ones(n_gates), np.full(n_gates, -1)])
-    outputs = np.arange(2, 2 + n_gates)
-    name = f"nands:{n_gates}"
-    ports = (Port(name="x", bits=2),), (Port(name="y", bits=n_gates),)
-    return circuit_of(name, *ports, np.full(n_gates, NAND), operands, outputs)
 
 
 def _rows(published: Published) -> Iterator[Quantity]:

@@ -9,8 +9,7 @@ import numpy as np
 
 from designs.families.fhe import Design
 from sim.families.fhe import simulate
-from workloads.circuits.checks import circuit_of
-from workloads.circuits.circuit import NAND, Circuit, Port
+from workloads.circuits.named import independent_nands
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,15 +39,7 @@ class Machine:
 def _cycles(design: Design, n_bootstraps: int) -> int:
     if not n_bootstraps:
         return 0
-    (run,) = simulate([design], _independent(n_bootstraps))
+    (run,) = simulate([design], independent_nands(n_bootstraps))
     if run.failure is not None:
         raise RuntimeError(f"{n_bootstraps} NANDs: {run.failure}")
     return run.cycles
-
-
-def _independent(n_gates: int) -> Circuit:
-    """NANDs of the same two inputs, all of them outputs."""
-    return circuit_of(
-        "nands", (Port(name="x", bits=2),), (Port(name="y", bits=n_gates),), np.full(n_gates, NAND),
-        np.tile([0, 1, -1], (n_gates, 1)), 2 + np.arange(n_gates),
-    )  # fmt: skip

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import numpy as np
+
 from designs.errors import InputError
 from designs.spelling import shown
 from workloads.circuits.builder import CircuitBuilder
-from workloads.circuits.circuit import Circuit, Port
+from workloads.circuits.checks import circuit_of
+from workloads.circuits.circuit import NAND, Circuit, Port
 from workloads.circuits.random_circuits import random_circuit
 
 NAMES = ("adder:BITS", "multiplier:BITS", "random_gates:N[:WIDTH]")
@@ -30,6 +33,14 @@ def named_circuit(name: str) -> Circuit | None:
     if not _NUMBERS.fullmatch(sizes) or (":" in sizes and kind != "random_gates"):
         raise InputError(f"workload {shown(name)}: wanted {wanted}, such as {kind}:16; mend it")
     return builders[kind](name, [int(size) for size in sizes.split(":")])
+
+
+def independent_nands(n_gates: int) -> Circuit:
+    """So many NANDs of the same two input bits, all of them outputs: nothing waits for anything."""
+    return circuit_of(
+        "nands", (Port(name="x", bits=2),), (Port(name="y", bits=n_gates),), np.full(n_gates, NAND),
+        np.tile([0, 1, -1], (n_gates, 1)), 2 + np.arange(n_gates),
+    )  # fmt: skip
 
 
 def _checked(name: str, kind: str, bits: int) -> tuple[Port, Port]:

@@ -13,22 +13,13 @@ import numpy as np
 
 from designs.errors import DesignError, InputError
 from designs.ranges import check_powers_of_two, check_ranges
-from designs.tfhe_parameters import Parameters
+from designs.tfhe_parameters import PARAMETER_RANGES, Parameters
 from workloads.tfhe.gates import EIGHTH
 from workloads.tfhe.polynomials import sum_of_products
 from workloads.tfhe.random_source import RandomSource
 
 KEY_ID_BYTES = 16
 _WORDS_AT_ONCE = 1 << 22  # of masks while a key is made: some 300 MB with their transforms
-_RANGES = (
-    ("lwe_dimension", 2, 4095),
-    ("glwe_dimension", 1, 7),
-    ("ring_degree", 16, 16384),
-    ("decomposition_levels", 1, 32),
-    ("decomposition_base_bits", 1, 30),
-    ("key_switch_levels", 1, 32),
-    ("key_switch_base_bits", 1, 16),
-)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -102,7 +93,7 @@ class HasKeyId(Protocol):
 
 def check_parameters(parameters: Parameters) -> None:
     """Raise DesignError, naming the field, where no key can be made for these parameters."""
-    check_ranges(parameters, _RANGES)
+    check_ranges(parameters, PARAMETER_RANGES)
     check_powers_of_two(parameters, ("ring_degree",))
     for levels, base_bits in (
         ("decomposition_levels", "decomposition_base_bits"),
