@@ -1,0 +1,1 @@
+"""Search: good points of spaces too large to list (docs/search.md)."""
