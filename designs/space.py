@@ -9,17 +9,19 @@
       dataflow: weight_stationary       # a scalar is fixed
       array_rows: [4, 8, 16]            # a list is an axis
       array_cols: {range: [4, 16], scale: log2}   # a range is an axis: log2 doubles, integer and linear count up
+      n_of_m: {values: ["1:1", "2:4"], when: {dataflow: [weight_stationary]}}   # an axis only where a condition is met
 
-Fields, types and defaults are those of the family's `Design`; a field that is not named keeps its default.
+A condition names axes above; where it is not met the field keeps its default, and the point is counted once. Fields,
+types and defaults are those of the family's `Design`; a field that is not named keeps its default. Metrics may be named
+in other units: latency_ms, energy_mj, area_mm2.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +29,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from designs import families, technology, yaml_strict
+from designs.axes import Axis, count, product
+from designs.axes_yaml import read_axes
 from designs.errors import DesignError, InputError
 from designs.fields import Field, Value, fields_of
 from designs.objectives import Constraint, parse_constraint, parse_objective
@@ -34,17 +38,8 @@ from designs.spelling import nearest, shown
 
 Point: TypeAlias = dict[str, Value]
 
-MAX_AXIS_VALUES = 4096
 MAX_POINTS = 2_000_000  # what points() lists; random_points() draws from spaces of any size
 _PROBES = 200  # combinations of the other axes tried before a value is called impossible
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One field and the values it takes, in file order."""
-
-    name: str
-    values: tuple[Value, ...]
 
 
 @dataclass(frozen=True)
@@ -57,7 +52,10 @@ class Refusal:
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """A family and its axes. Points are the cartesian product in file order: the last axis changes fastest."""
+    """A family and its axes. Points are the cartesian product in file order: the last axis changes fastest.
+
+    Objectives are metrics of a result row, in its units.
+    """
 
     name: str
     family: str
@@ -77,15 +75,20 @@ class Space:
         """The family's `Design`."""
         return families.load(self.family).Design
 
+    @cached_property
+    def defaults(self) -> Point:
+        """The family's default of each field."""
+        return {name: field.default for name, field in self.fields.items()}
+
     @property
     def objectives(self) -> tuple[str, ...]:
         """What a Pareto front of the space is made of: what to minimize, then what to maximize."""
         return (*self.minimize, *self.maximize)
 
-    @property
+    @cached_property
     def n_points(self) -> int:
-        """Points of the product, buildable or not."""
-        return math.prod(len(axis.values) for axis in self.axes)
+        """Points of the product, buildable or not, each counted once; exact for any size."""
+        return count(self.axes, self.defaults)
 
     @property
     def open_axes(self) -> tuple[Axis, ...]:
@@ -105,7 +108,7 @@ class Space:
             )
         good: list[Point] = []
         refused: list[Refusal] = []
-        for point in self._product():
+        for point in product(self.axes, self.defaults):
             if limit is not None and len(good) >= limit:
                 break
             reason = self.refusal(point)
@@ -117,10 +120,21 @@ class Space:
 
     def first_point(self) -> Point:
         """The first buildable point in file order; InputError with the first reason where there is none."""
-        for point in itertools.islice(self._product(), MAX_POINTS):
+        for point in itertools.islice(product(self.axes, self.defaults), MAX_POINTS):
             if self.refusal(point) is None:
                 return point
-        raise InputError(f"{self.name}: wanted a point that can be built, got none: {self.refusal(self._first())}")
+        raise InputError(f"{self.name}: wanted a point that can be built, got none: {self._first_reason()}")
+
+    def compose(self, choose: Callable[[Axis], Value]) -> Point:
+        """The point, buildable or not, of which `choose` names the value of each active axis, asked in file order.
+
+        An axis is asked for once what its conditions name is chosen, so `choose` may be an optimizer's.
+        """
+        point = dict(self.defaults)
+        for axis in self.axes:
+            if axis.is_active(point):
+                point[axis.name] = choose(axis)
+        return point
 
     def random_points(self, n: int, seed: int) -> list[Point]:
         """`n` buildable points, the same for the same seed; different from each other while the space has enough.
@@ -138,13 +152,13 @@ class Space:
         for _ in range(1000 * n + 1000):
             if len(found) >= n:
                 return list(found.values())
-            point = self._point(draw.choice(axis.values) for axis in self.axes)
+            point = self.compose(lambda axis: draw.choice(axis.values))
             if self.refusal(point) is None:
                 found.setdefault(tuple(point.values()), point)
         raise InputError(f"{self.name}: wanted {n} points that can be built, found {len(found)} in {1000 * n} draws")
 
     def pin(self, settings: MappingType[str, str | Value]) -> Space:
-        """This space with fields fixed. Text, as on the command line, is read strictly by the field's type."""
+        """This space with fields fixed, in every point. Text, as on the command line, is read by the field's type."""
         axes = {axis.name: axis for axis in self.axes}
         for name, value in settings.items():
             field = self.fields.get(name)
@@ -183,31 +197,32 @@ class Space:
 
         Spaces too large to try are probed with a fixed sample of the other axes.
         """
-        others = dataclasses.replace(
-            self, axes=tuple(Axis(a.name, (value,)) if a.name == name else a for a in self.axes)
-        )
-        if others.n_points <= _PROBES:
-            tried: Iterator[Point] = others._product()
-        else:
-            draw = random.Random(0)
-            tried = (others._point(draw.choice(a.values) for a in others.axes) for _ in range(_PROBES))
         first: str | None = None
-        for point in tried:
+        for point in self._around(name, value):
             reason = self.refusal(point)
             if reason is None or reason.field != name:
                 return None
             first = first or reason.message
         return first
 
-    def _product(self) -> Iterator[Point]:
-        return (self._point(values) for values in itertools.product(*(axis.values for axis in self.axes)))
+    def _around(self, name: str, value: Value) -> Iterator[Point]:
+        """Points in which the axis `name` is active and has this value: all of them, or a fixed sample."""
+        (asked,) = (axis for axis in self.axes if axis.name == name)
+        wanted = dict(asked.when)
+        narrowed = []
+        for axis in self.axes:
+            values = tuple(v for v in wanted.get(axis.name, ()) if v in axis.values) or axis.values
+            narrowed.append(dataclasses.replace(axis, values=(value,) if axis is asked else values))
+        others = dataclasses.replace(self, axes=tuple(narrowed))
+        if others.n_points <= _PROBES:
+            found = product(others.axes, self.defaults)
+        else:
+            draw = random.Random(0)
+            found = (others.compose(lambda axis: draw.choice(axis.values)) for _ in range(_PROBES))
+        return (point for point in found if asked.is_active(point))
 
-    def _first(self) -> Point:
-        return self._point(axis.values[0] for axis in self.axes)
-
-    def _point(self, values: Iterator[Value] | tuple[Value, ...]) -> Point:
-        chosen = dict(zip((axis.name for axis in self.axes), values, strict=True))
-        return {name: chosen.get(name, field.default) for name, field in self.fields.items()}
+    def _first_reason(self) -> DesignError | None:
+        return self.refusal(next(product(self.axes, self.defaults)))
 
 
 def check_design(design: Any) -> None:
@@ -230,20 +245,21 @@ def load_space(path_or_name: str | Path) -> Space:
     if "family" not in top.entries:
         known = ", ".join(families.names())
         raise top.place.error(f"wanted the key 'family' (one of {known}), got none; add 'family: ...'")
-    family = _text(top.entries["family"], "the name of a family")
+    family = yaml_strict.text_of(top.entries["family"], "the name of a family")
     try:
         fields = fields_of(families.load(family).Design)
     except InputError as error:
         raise top.entries["family"].place.error(str(error)) from error
     own_metrics = families.metrics(family)
-    axes, places = _axes(top.entries.get("design"), fields, family)
+    axes, places = read_axes(top.entries.get("design"), fields, family)
+    named = top.entries.get("workload")
     space = Space(
         name=path.stem,
         family=family,
         axes=axes,
-        workload=_text(top.entries["workload"], "the name of a workload") if "workload" in top.entries else None,
-        minimize=_texts(top, "minimize", lambda text: parse_objective(text, own_metrics)) or Space.minimize,
-        maximize=_texts(top, "maximize", lambda text: parse_objective(text, own_metrics, maximize=True)),
+        workload=None if named is None else yaml_strict.text_of(named, "the name of a workload"),
+        minimize=_objectives(top, "minimize", own_metrics) or Space.minimize,
+        maximize=_objectives(top, "maximize", own_metrics),
         subject_to=_texts(top, "subject_to", lambda text: parse_constraint(text, own_metrics)),
     )
     for (name, value), place in places.items():
@@ -269,78 +285,18 @@ def _find(path_or_name: str | Path) -> Path:
     )
 
 
-def _axes(
-    node: yaml_strict.Node | None, fields: dict[str, Field], family: str
-) -> tuple[tuple[Axis, ...], dict[tuple[str, Value], yaml_strict.Place]]:
-    """The axes under `design:`, and where each value that the file names stands in it (of a range, both ends)."""
-    if node is None or (isinstance(node, yaml_strict.Scalar) and node.value is None):
-        return (), {}
-    if not isinstance(node, yaml_strict.Mapping):
-        raise node.place.error(f"wanted a mapping of parameters under 'design', got {yaml_strict.describe(node)}")
-    node.expect_keys(fields, f"family {family}")
-    axes = []
-    places: dict[tuple[str, Value], yaml_strict.Place] = {}
-    for name, entry in node.entries.items():
-        found = _axis_values(entry, fields[name])
-        named = (found[0], found[-1]) if isinstance(entry, yaml_strict.Mapping) else found
-        places |= {(name, value): place for value, place in named}
-        axes.append(Axis(name, tuple(value for value, _ in found)))
-    return tuple(axes), places
+def _objectives(top: yaml_strict.Mapping, key: str, own_metrics: Sequence[str]) -> tuple[str, ...]:
+    """Canonical names of metrics, each once in whatever unit."""
+    written: dict[str, str] = {}
 
+    def parse(text: str) -> str:
+        metric = parse_objective(text, own_metrics, maximize=key == "maximize")
+        if metric in written:
+            raise InputError(f"wanted each metric once, got {text} beside {written[metric]}")
+        written[metric] = text
+        return metric
 
-def _axis_values(node: yaml_strict.Node, field: Field) -> list[tuple[Value, yaml_strict.Place]]:
-    if isinstance(node, yaml_strict.Scalar):
-        return [(_accept(node, field), node.place)]
-    if isinstance(node, yaml_strict.Mapping):
-        return [(value, node.place) for value in _range_values(node, field)]
-    if not node.items:
-        raise node.place.error(f"{field.name}: wanted at least one value, got an empty list")
-    found: dict[Value, yaml_strict.Place] = {}
-    for item in node.items:
-        value = _accept(item, field)
-        if value in found:
-            raise item.place.error(f"{field.name}: wanted each value once, got {shown(value)} again")
-        found[value] = item.place
-    return list(found.items())
-
-
-def _range_values(node: yaml_strict.Mapping, field: Field) -> list[int]:
-    node.expect_keys(("range", "scale"), "a range")
-    if field.type is not int or field.choices:
-        raise node.place.error(f"{field.name}: wanted {field.wanted}, got a range; list the values")
-    ends = node.entries.get("range")
-    if not isinstance(ends, yaml_strict.Sequence) or len(ends.items) != 2:
-        raise (ends or node).place.error(f"{field.name}: wanted range: [lowest, highest]")
-    low, high = (int(_accept(item, field)) for item in ends.items)
-    if low > high:
-        raise ends.place.error(f"{field.name}: wanted the lowest value first, got [{low}, {high}]")
-    scale_node = node.entries.get("scale")
-    scale = "integer" if scale_node is None else _text(scale_node, "log2, linear or integer")
-    if scale not in ("log2", "linear", "integer"):
-        assert scale_node is not None
-        raise scale_node.place.error(f"{field.name}: wanted the scale log2, linear or integer, got {shown(scale)}")
-    if scale == "log2":
-        if low < 1:
-            raise ends.place.error(f"{field.name}: wanted a lowest value of 1 or more for the scale log2, got {low}")
-        return [low << step for step in range((high // low).bit_length())]
-    if high - low >= MAX_AXIS_VALUES:
-        raise ends.place.error(f"{field.name}: wanted at most {MAX_AXIS_VALUES} values, got {high - low + 1}; use log2")
-    return list(range(low, high + 1))
-
-
-def _accept(node: yaml_strict.Node, field: Field) -> Value:
-    if not isinstance(node, yaml_strict.Scalar):
-        raise node.place.error(f"{field.name}: wanted {field.wanted}, got {yaml_strict.describe(node)}")
-    try:
-        return field.accept(node.value)
-    except ValueError as error:
-        raise node.place.error(f"{field.name}: {error}") from error
-
-
-def _text(node: yaml_strict.Node, wanted: str) -> str:
-    if isinstance(node, yaml_strict.Scalar) and isinstance(node.value, str):
-        return node.value
-    raise node.place.error(f"wanted {wanted}, got {yaml_strict.describe(node)}")
+    return _texts(top, key, parse)
 
 
 def _texts(top: yaml_strict.Mapping, key: str, parse: Callable[[str], Any]) -> tuple[Any, ...]:
@@ -351,7 +307,7 @@ def _texts(top: yaml_strict.Mapping, key: str, parse: Callable[[str], Any]) -> t
         raise node.place.error(f"{key}: wanted a list, got {yaml_strict.describe(node)}")
     found = []
     for item in node.items:
-        text = _text(item, f"text under {key}")
+        text = yaml_strict.text_of(item, f"text under {key}")
         try:
             found.append(parse(text))
         except InputError as error:

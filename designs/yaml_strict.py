@@ -125,6 +125,13 @@ def describe(node: Node) -> str:
     return "a list" if isinstance(node, Sequence) else "a mapping"
 
 
+def text_of(node: Node, wanted: str) -> str:
+    """The text of a scalar that is text; InputError otherwise."""
+    if isinstance(node, Scalar) and isinstance(node.value, str):
+        return node.value
+    raise node.place.error(f"wanted {wanted}, got {describe(node)}")
+
+
 class _Builder:
     """Builds the tree from parser events: lazily and without recursion in the parser, so no input can exhaust it."""
 
