@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -17,6 +18,7 @@ import pytest
 
 from designs.errors import InputError
 from designs.space import Space, load_space
+from explore import local_runner, runner
 from explore import sweep as module
 from explore.evaluate import evaluate, model_version
 from explore.store import Store
@@ -128,11 +130,12 @@ def test_the_number_of_workers_changes_nothing(
     large: Space, workload: Workload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = sweep(large, workload, workers=1)
-    monkeypatch.setattr(module, "WORTH_SECONDS", 0.0)
+    monkeypatch.setattr(runner, "WORTH_SECONDS", 0.0)
     monkeypatch.setattr(module, "LARGEST_BATCH", 8)
-    monkeypatch.setattr(module, "_context", lambda: module.multiprocessing.get_context("fork"))
+    monkeypatch.setattr(local_runner, "n_cores", lambda: 3)
+    monkeypatch.setattr(local_runner, "_context", lambda: multiprocessing.get_context("fork"))
     with Store(tmp_path / "s.sqlite") as store:
-        together = sweep(large, workload, store, workers=3)
+        together = sweep(large, workload, store)
         assert same(together, alone) and together.computed == 252 and len(store) == 252
 
 
@@ -148,10 +151,11 @@ def test_bad_numbers_are_refused(space: Space, workload: Workload, bad: dict[str
         sweep(space, workload, **bad)
 
 
-def start(folder: Path, seconds_a_point: float, workers: int) -> subprocess.Popen[str]:
+def start(folder: Path, seconds_a_point: float, workers: int | None) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.toy_family", "sweep", str(folder / "large.yaml"), "--json"]
+    command += [] if workers is None else ["--workers", str(workers)]
     return subprocess.Popen(
-        [*command, "--store", str(folder / "s.sqlite"), "--workers", str(workers)],
+        [*command, "--store", str(folder / "s.sqlite")],
         cwd=ROOT, env=os.environ | {"TOY_SECONDS": str(seconds_a_point)}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         preexec_fn=heed_interrupts,
@@ -187,7 +191,7 @@ def processes_of(group: int) -> list[int]:
 
 def kill_somewhere(folder: Path, kept: int, attempt: int, draw: random.Random) -> bool:
     """Start a sweep and kill -9 it at a random instant; whether it was still running then."""
-    running = start(folder, 0.02, workers=2 if attempt % 2 else 1)
+    running = start(folder, 0.02, workers=None if attempt % 2 else 1)
     if attempt % 4 == 3:  # anywhere: also while Python starts and the file is made
         time.sleep(draw.uniform(0.0, 0.6))
     else:  # soon after it got going
@@ -219,8 +223,8 @@ def test_kill_9_at_20_random_instants_then_resume_gives_the_same_rows(
     assert same(resumed, undisturbed)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(large: Space, tmp_path: Path, workers: int) -> None:
+@pytest.mark.parametrize("workers", [1, None])
+def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(large: Space, tmp_path: Path, workers: int | None) -> None:
     running = start(tmp_path, 0.02, workers)
     wait_for(lambda: n_rows(tmp_path / "s.sqlite") > 40)
     began = time.monotonic()
@@ -243,7 +247,7 @@ def test_an_interrupt_in_a_compiled_kernel_keeps_what_is_done(
             return call(*arguments, **named)
         raise SystemError("CPUDispatcher returned a result with an exception set") from KeyboardInterrupt()
 
-    monkeypatch.setattr(module, "evaluate", interrupted)
+    monkeypatch.setattr(runner, "evaluate", interrupted)
     with Store(tmp_path / "s.sqlite") as store:
         with pytest.raises(module.SweepInterrupted, match="interrupted after 4 of .* 4 rows of it are kept"):
             sweep(space, workload, store, 1)
