@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from itertools import chain
+from typing import NamedTuple, TypeAlias
 
 from designs.technology import FABRIC_KINDS, Technology
 from sim.inventory import OFF_CHIP, Inventory, Kind, Part
@@ -22,11 +23,8 @@ class CostError(ValueError):
 
 def area_um2(inventory: Inventory, technology: Technology) -> dict[str, float]:
     """Area of each slice of the inventory in um2; off-chip parts have none and no slice."""
-    return {
-        name: sum(part.count * _unit(part, technology).area_um2 for part in parts)
-        for name, parts in inventory.items()
-        if any(part.kind not in OFF_CHIP for part in parts)
-    }
+    found = {name: _priced(parts, technology).area_um2 for name, parts in inventory.items()}
+    return {name: area for name, area in found.items() if area is not None}
 
 
 def nand2_equivalents(part: Part, technology: Technology) -> float:
@@ -61,10 +59,9 @@ def energies_pj(
     found: list[dict[str, float]] = [{} for _ in runs]
     activities = [activity for activity, _ in runs]
     for name, parts in inventory.items():
-        if any(part.operations or part.reads or part.writes for part in parts):
-            of_parts = [_dynamic_pj(name, part, activities, technology) for part in parts]
-            for energy, of_run in zip(found, zip(*of_parts, strict=True), strict=True):
-                energy[name] = sum(of_run)
+        if uses := _priced(parts, technology).uses(name):
+            for energy, activity in zip(found, activities, strict=True):
+                energy[name] = _dynamic_pj(name, uses, activity)
     leakage = leakage_nw(inventory, technology)
     for energy, (_, latency_ns) in zip(found, runs, strict=True):
         energy[LEAKAGE] = leakage * latency_ns * 1e-6  # nW x ns = 1e-18 J = 1e-6 pJ
@@ -73,13 +70,59 @@ def energies_pj(
 
 def leakage_nw(inventory: Inventory, technology: Technology) -> float:
     """Leakage power of the whole chip in nW."""
-    return sum(part.count * _unit(part, technology).leakage_nw for parts in inventory.values() for part in parts)
+    return sum(chain.from_iterable(_priced(parts, technology).leakages_nw for parts in inventory.values()))
 
 
 def unpriced_activity(inventory: Inventory, activity: Mapping[str, int]) -> list[str]:
     """Counters of a run that no part of the inventory uses, in the run's order."""
     used = {key for parts in inventory.values() for part in parts for key in _counters(part)}
     return [key for key in activity if key not in used]
+
+
+# What works a part: each counter with the times that one of its units stands for, and the price of one time.
+_Use: TypeAlias = tuple[tuple[tuple[str, float], ...], float]
+
+
+class _Slice:
+    """The prices of a slice."""
+
+    def __init__(self, parts: Sequence[Part], technology: Technology) -> None:
+        self._parts, self._units = parts, [_unit(part, technology) for part in parts]
+        on_chip = any(part.kind not in OFF_CHIP for part in parts)
+        areas = (part.count * unit.area_um2 for part, unit in zip(parts, self._units, strict=True))
+        self.area_um2 = sum(areas) if on_chip else None
+        self.leakages_nw = [part.count * unit.leakage_nw for part, unit in zip(parts, self._units, strict=True)]
+        self._uses: list[tuple[_Use, ...]] | None = None
+
+    def uses(self, name: str) -> list[tuple[_Use, ...]]:
+        """What works each part that anything works; CostError, with the slice's name, where it cannot be so."""
+        if self._uses is None:
+            self._uses = [
+                _uses(name, part, unit)
+                for part, unit in zip(self._parts, self._units, strict=True)
+                if part.operations or part.reads or part.writes
+            ]
+        return self._uses
+
+
+_PRICED: dict[tuple[int, int], tuple[Sequence[Part], Technology, _Slice]] = {}
+_MOST_PRICED = 1 << 13
+
+
+def _priced(parts: Sequence[Part], technology: Technology) -> _Slice:
+    """The prices of a slice, found once for each tuple of parts: the points of a sweep share many.
+
+    The tuple is known by its identity, for its hash would take longer than its price; it is held, so that nothing else
+    can get that identity.
+    """
+    key = id(parts), id(technology)
+    if (kept := _PRICED.get(key)) is not None:
+        return kept[2]
+    found = _Slice(parts, technology)
+    if len(_PRICED) == _MOST_PRICED:
+        _PRICED.clear()
+    _PRICED[key] = parts, technology, found
+    return found
 
 
 class _Unit(NamedTuple):
@@ -125,33 +168,37 @@ def _unit_of_size(kind: Kind, bits: int, other_bits: int, words: int, technology
     )
 
 
-def _dynamic_pj(
-    name: str, part: Part, activities: Sequence[Mapping[str, int]], technology: Technology
-) -> list[float]:
-    """Energy of one part in each of several runs."""
-    for key in _counters(part):
-        if any(key not in activity for activity in activities):
-            raise CostError(f"{name}: wanted the activity counter {key!r}, got a run without it")
+def _uses(name: str, part: Part, unit: _Unit) -> tuple[_Use, ...]:
     is_memory = part.kind in ("sram", *OFF_CHIP)
     if is_memory and part.operations:
         raise CostError(f"{name}: wanted reads and writes of a memory, got operations {sorted(part.operations)}")
     if not is_memory and (part.reads or (part.writes and part.kind != "fabric_register")):
         raise CostError(f"{name}: wanted operations for logic ({part.kind}), got reads or writes")
-    unit = _unit(part, technology)
-    if is_memory:
-        return [_n(part.reads, one) * unit.read_pj + _n(part.writes, one) * unit.write_pj for one in activities]
-    if part.writes:
-        return [_n(part.operations, one) * unit.operation_pj + _n(part.writes, one) * unit.write_pj
-                for one in activities]  # fmt: skip
-    return [_n(part.operations, one) * unit.operation_pj for one in activities]
+    read = (part.reads, unit.read_pj) if is_memory else (part.operations, unit.operation_pj)
+    both = (read, (part.writes, unit.write_pj))
+    return tuple((tuple(used.items()), price) for used, price in both if used)
+
+
+def _dynamic_pj(name: str, uses: Sequence[tuple[_Use, ...]], activity: Mapping[str, int]) -> float:
+    """Energy of a slice in one run."""
+    total = 0.0
+    try:
+        for of_part in uses:
+            energy = 0.0
+            for used, price in of_part:
+                if len(used) == 1:  # as of nearly all
+                    ((counter, times),) = used
+                    energy += times * activity[counter] * price
+                else:
+                    energy += sum([times * activity[counter] for counter, times in used]) * price
+            total += energy
+    except KeyError as error:
+        raise CostError(f"{name}: wanted the activity counter {error}, got a run without it") from None
+    return total
 
 
 def _counters(part: Part) -> tuple[str, ...]:
     return (*part.operations, *part.reads, *part.writes)
-
-
-def _n(uses: Mapping[str, float], activity: Mapping[str, int]) -> float:
-    return sum(times * activity[key] for key, times in uses.items())
 
 
 def _linear(part: Part, prices: Mapping[str, Mapping[str, float]]) -> float:

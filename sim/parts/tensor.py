@@ -9,34 +9,38 @@ from __future__ import annotations
 from designs.families.tensor import Design
 from sim.inventory import Inventory, Part
 from sim.parts import tensor_array, tensor_control, tensor_output, tensor_vector
+from sim.parts.remembered import remembered
 
 
 def tensor_inventory(design: Design) -> Inventory:
-    """All parts of one machine. The names are the slices of its area and energy breakdown."""
-    slices: dict[str, tuple[Part, ...]] = {
-        "pe": tensor_array.array(design),
-        "skew": tensor_array.skew(design),
-        "transposer": tensor_array.transposer(design),
-        "datapath": tensor_array.datapath(design),
-        "accumulator_adder": tensor_array.accumulator_adders(design),
-        "requantizer": tensor_output.requantizers(design),
-        "residual": tensor_output.residual(design),
-        "output_path": tensor_output.output_path(design),
-        "pooling": tensor_output.pooling(design),
-        "gearbox": tensor_control.gearboxes(design),
-        "address": tensor_control.addresses(design),
-        "dma": tensor_control.dma(design),
-        "control": tensor_control.control(design),
-        "descriptors": _descriptors(design),
-        "act_scratchpad": _scratchpad(design, design.act_words, design.act_word_bits, "act"),
-        "weight_scratchpad": _scratchpad(design, design.weight_words, design.weight_word_bits, "weight"),
-        "accumulator": _buffers(design, design.acc_words, design.acc_word_bits, "acc", n_readers=2, n_writers=1),
-        "output_buffer": _buffers(design, design.out_words, design.out_word_bits, "out", n_readers=2, n_writers=2),
-        "parameters": _buffers(design, design.param_words, design.param_word_bits, "param", n_readers=1, n_writers=1),
-        **tensor_vector.vector_slices(design),
-        "dram": (Part(kind="dram", bits=8, reads={"dram_read_bytes": 1}, writes={"dram_write_bytes": 1}),),
-    }
-    return {name: parts for name, parts in slices.items() if parts}
+    """All parts of one machine. The names are the slices of its area and energy breakdown.
+
+    Machines that agree in what a slice depends on share it, so that it is built, and priced, once.
+    """
+    slices = {name: parts for name, build in _BEFORE.items() if (parts := build(design))}
+    slices |= _vector_slices(design)
+    slices["dram"] = _DRAM
+    return slices
+
+
+def _act_scratchpad(design: Design) -> tuple[Part, ...]:
+    return _scratchpad(design, design.act_words, design.act_word_bits, "act")
+
+
+def _weight_scratchpad(design: Design) -> tuple[Part, ...]:
+    return _scratchpad(design, design.weight_words, design.weight_word_bits, "weight")
+
+
+def _accumulator(design: Design) -> tuple[Part, ...]:
+    return _buffers(design, design.acc_words, design.acc_word_bits, "acc", n_readers=2, n_writers=1)
+
+
+def _output_buffer(design: Design) -> tuple[Part, ...]:
+    return _buffers(design, design.out_words, design.out_word_bits, "out", n_readers=2, n_writers=2)
+
+
+def _parameters(design: Design) -> tuple[Part, ...]:
+    return _buffers(design, design.param_words, design.param_word_bits, "param", n_readers=1, n_writers=1)
 
 
 def _descriptors(design: Design) -> tuple[Part, ...]:
@@ -93,3 +97,28 @@ def _buffers(design: Design, words: int, bits: int, name: str, *, n_readers: int
 
 def _bits(n: int) -> int:
     return max((n - 1).bit_length(), 1)
+
+
+_BEFORE = {
+    "pe": remembered(tensor_array.array),
+    "skew": remembered(tensor_array.skew),
+    "transposer": remembered(tensor_array.transposer),
+    "datapath": remembered(tensor_array.datapath),
+    "accumulator_adder": remembered(tensor_array.accumulator_adders),
+    "requantizer": remembered(tensor_output.requantizers),
+    "residual": remembered(tensor_output.residual),
+    "output_path": remembered(tensor_output.output_path),
+    "pooling": remembered(tensor_output.pooling),
+    "gearbox": remembered(tensor_control.gearboxes),
+    "address": remembered(tensor_control.addresses),
+    "dma": remembered(tensor_control.dma),
+    "control": remembered(tensor_control.control),
+    "descriptors": remembered(_descriptors),
+    "act_scratchpad": remembered(_act_scratchpad),
+    "weight_scratchpad": remembered(_weight_scratchpad),
+    "accumulator": remembered(_accumulator),
+    "output_buffer": remembered(_output_buffer),
+    "parameters": remembered(_parameters),
+}
+_vector_slices = remembered(tensor_vector.vector_slices)
+_DRAM = (Part(kind="dram", bits=8, reads={"dram_read_bytes": 1}, writes={"dram_write_bytes": 1}),)
