@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from designs.errors import InputError
-from workloads.builders import training, transformers
-from workloads.builders.convnets import mobilenet_v1, resnet18, resnet50, vgg16
+from workloads.builders import convnets, training, transformers
 from workloads.builders.shapes import matrix_product
 from workloads.files import graph_digest, load_graph
 from workloads.importers.scalesim import load_scalesim
 from workloads.ir import Graph
 from workloads.kinds import array_names
-from workloads.layer import Layer
 from workloads.load import Workload
 from workloads.lower import lower
 from workloads.random_layers import gemm_layer
@@ -33,12 +31,6 @@ FILES = {
 }
 TRACES = {".onnx": "workloads.importers.trace_network"}
 
-_BUILDERS: dict[str, Callable[[], tuple[Layer, ...]]] = {
-    "resnet18": resnet18,
-    "resnet50": resnet50,
-    "mobilenet_v1": mobilenet_v1,
-    "vgg16": vgg16,
-}
 _GRAPHS = {name: DIGITS / f"{name}.npz" for name in ("digits_cnn", "digits_cnn_w4", "digits_transformer")}
 _GEMM = re.compile(r"gemm:([0-9]{1,6})x([0-9]{1,6})x([0-9]{1,6})")
 _MOST_GEMM_NUMBERS = 1 << 24  # weights; a larger product is timed as a shape, and fills no memory with numbers
@@ -55,15 +47,15 @@ class Network(Workload):
 
 def names() -> tuple[str, ...]:
     """Names besides paths; `gemm:MxKxN` stands for any three sizes."""
-    return (*_GRAPHS, *_BUILDERS, *training.names(), *transformers.names(), "gemm:MxKxN")
+    return (*_GRAPHS, *convnets.names(), *training.names(), *transformers.names(), "gemm:MxKxN")
 
 
 def load(name: str) -> Network | None:
     """The network of a name in `names()`, or of a path: .npz or .json of `lockstep trace`, SCALE-Sim .csv."""
     if name in _GRAPHS:
         return _of_graph(name, load_graph(_GRAPHS[name]))
-    if name in _BUILDERS:
-        return network_of(_BUILDERS[name](), name)
+    if layers := convnets.build(name):
+        return network_of(layers, name)
     if jobs := transformers.build(name):
         return replace(network_of(merge_steps(jobs), name), stages=stages_of(jobs, transformers.n_sequences(name)))
     if match := _GEMM.fullmatch(name):
