@@ -38,7 +38,8 @@ class SearchResult:
     cached: int  # found in the store
     seconds: float
     pareto_front: tuple[Row, ...]  # of the feasible full evaluations; sorted by the first objective
-    importance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # objective -> axis -> share, adding to 1
+    importance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # objective -> axis -> share; add to 1
+    ended: str = ""  # why it ended before its budget was used; empty where it did not
 
     @property
     def work(self) -> float:
