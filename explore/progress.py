@@ -14,8 +14,8 @@ LINE_SECONDS = 5.0
 class Progress(Protocol):
     """Counts what is done."""
 
-    def advance(self, n: int) -> None:
-        """`n` more are done; 0 shows that the work begins."""
+    def advance(self, n: int, note: str = "") -> None:
+        """`n` more are done; 0 shows that the work begins. `note` is what there is to say of it now."""
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def progress_for(title: str, n_total: int, n_done: int, *, wanted: bool) -> Iter
 
 
 class _Silent:
-    def advance(self, n: int) -> None:
+    def advance(self, n: int, note: str = "") -> None:
         return
 
 
@@ -43,9 +43,11 @@ class _Lines:
     def __init__(self, title: str, n_total: int, n_done: int) -> None:
         self._title, self._n_total, self._n_done = title, n_total, n_done
         self._n_new = 0
+        self._note = ""
         self._began = self._said = time.monotonic()
 
-    def advance(self, n: int) -> None:
+    def advance(self, n: int, note: str = "") -> None:
+        self._note = note
         self._n_done += n
         self._n_new += n
         is_due = n == 0 or time.monotonic() - self._said >= LINE_SECONDS
@@ -58,7 +60,8 @@ class _Lines:
     def _say(self) -> None:
         self._said = time.monotonic()
         rate = f" ({_rate(self._n_new, self._said - self._began)})" if self._n_new else ""
-        print(f"{self._title}: {self._n_done} of {self._n_total}{rate}", file=sys.stderr, flush=True)
+        note = f", {self._note}" if self._note else ""
+        print(f"{self._title}: {self._n_done} of {self._n_total}{note}{rate}", file=sys.stderr, flush=True)
 
 
 def _rate(n_done: int, seconds: float) -> str:
@@ -78,11 +81,12 @@ def _bar(title: str, n_total: int, n_done: int) -> Iterator[Progress]:
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
         progress.TextColumn("{task.fields[rate]}"),
+        progress.TextColumn("{task.fields[note]}"),
         progress.TimeRemainingColumn(),
     )
     # Drawn at each advance, not by a thread of its own: the sweep may still fork its workers.
     with progress.Progress(*columns, console=Console(stderr=True), auto_refresh=False) as drawn:
-        task = drawn.add_task(title, total=n_total, completed=n_done, rate="-")
+        task = drawn.add_task(title, total=n_total, completed=n_done, rate="-", note="")
         yield _Bar(drawn, task)
 
 
@@ -91,7 +95,7 @@ class _Bar:
         self._drawn, self._task = drawn, task
         self._n_new, self._began = 0, time.monotonic()
 
-    def advance(self, n: int) -> None:
+    def advance(self, n: int, note: str = "") -> None:
         self._n_new += n
         rate = _rate(self._n_new, time.monotonic() - self._began) if self._n_new else "-"
-        self._drawn.update(self._task, advance=n, rate=rate, refresh=True)
+        self._drawn.update(self._task, advance=n, rate=rate, note=note, refresh=True)

@@ -99,6 +99,7 @@ def sweep(
     limit: int | None = None,
     progress: bool = False,
     scaling: Scaling = "stillmaker_baas",
+    cluster: str | None = None,
     **parameters: Value,
 ) -> SweepResult:
     """Simulate every buildable point of a space; see `explore.sweep.sweep`. `store` is a file that keeps them."""
@@ -108,9 +109,9 @@ def sweep(
     chosen = pinned(space, parameters)
     loaded = workload_of(chosen, workload)
     if store is None:
-        return run(chosen, loaded, None, workers, limit, progress, scaling)
+        return run(chosen, loaded, None, workers, limit, progress, scaling, cluster)
     with Store(store) as opened:
-        return run(chosen, loaded, opened, workers, limit, progress, scaling)
+        return run(chosen, loaded, opened, workers, limit, progress, scaling, cluster)
 
 
 def verify(
@@ -529,7 +530,7 @@ def _write_page(
     title = ", ".join(spaces[:3]) + (", ..." if len(spaces) > 3 else "")
     try:
         page = write_report(
-            _with_details(rows, store, constraints, objectives),
+            with_details(rows, store, constraints, objectives),
             directory,
             title=title,
             command=command,
@@ -543,7 +544,7 @@ def _write_page(
     return [page, page.with_name("points.csv")]
 
 
-def _with_details(
+def with_details(
     rows: list[Row], store: Store, constraints: Sequence[Constraint], objectives: Sequence[str] | None
 ) -> list[Row]:
     """Rows; those that the page names with their layers, which of all rows would not fit in memory, and what else

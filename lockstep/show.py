@@ -75,7 +75,7 @@ def swept(space: Space, workload: str, found: SweepResult, store: Path, page: Pa
     lines = [
         f"{workload} on {space.name}: Pareto front of {', '.join(told)}{constraints}",
         "",
-        _points(space, found.pareto_front, axes).console()
+        points_of(space, found.pareto_front, axes).console()
         if found.pareto_front
         else "no point is on it",
         "",
@@ -91,7 +91,7 @@ def swept(space: Space, workload: str, found: SweepResult, store: Path, page: Pa
     return "\n".join(lines + ([f"page: {page / 'index.html'}"] if page is not None else []))
 
 
-def _points(space: Space, rows: Sequence[Mapping[str, Any]], axes: Sequence[str]) -> Table:
+def points_of(space: Space, rows: Sequence[Mapping[str, Any]], axes: Sequence[str]) -> Table:
     """The family's own columns; where it has said none, those of all families and its metrics."""
     own = space.family in family_pages.names()
     columns = family_pages.of(space.family, "COLUMNS")

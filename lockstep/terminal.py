@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -60,3 +60,16 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: wanted a folder to write to, got: {error.strerror}; name another") from error
+
+
+def pairs_of(pairs: Sequence[str] | None, option: str, example: str) -> dict[str, str]:
+    """KEY=VALUE options as a mapping; InputError for what is none, and for a name that comes twice."""
+    found: dict[str, str] = {}
+    for pair in pairs or ():
+        name, equals, value = pair.partition("=")
+        if not (equals and name and value):
+            raise InputError(f"{option} {pair}: wanted {option} {example}, got {pair!r}")
+        if name in found:
+            raise InputError(f"{option} {pair}: wanted each name once, got {name!r} twice")
+        found[name] = value
+    return found

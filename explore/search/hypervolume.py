@@ -107,12 +107,18 @@ def trace(costs: np.ndarray, box: Box) -> np.ndarray:
     front = np.empty((0, costs.shape[1]))
     volume = 0.0
     for index, point in enumerate(costs):
-        is_new = not np.isnan(point).any() and not (front <= point).all(axis=1).any()
-        if is_new:
-            front = np.vstack([front[~(front >= point).all(axis=1)], point])
-            volume = hypervolume(front, box)
+        after = grown(front, point)
+        if after is not front:
+            front, volume = after, hypervolume(after, box)
         found[index] = volume
     return found
+
+
+def grown(front: np.ndarray, point: np.ndarray) -> np.ndarray:
+    """The front with a point more: itself where the point is not on it, or has a NaN."""
+    if np.isnan(point).any() or (front <= point).all(axis=1).any():
+        return front
+    return np.vstack([front[~(front >= point).all(axis=1)], point])
 
 
 def share_of_front(costs: np.ndarray, front: np.ndarray) -> float:

@@ -16,7 +16,7 @@ from explore.search.hypervolume import cost, is_logarithmic
 if TYPE_CHECKING:
     from workloads.load import Workload
 
-_TIMES_SQUARED = ("edp_pj_ns",)
+_SQUARES = ("edp_pj_ns",)
 _SUMS = ("_ns", "_pj", "cycles", "_per_token")  # ends of metrics that add up over the parts of a workload
 _RATES = ("_per_s",)
 
@@ -45,9 +45,9 @@ class Judge:
         """Of a point that cannot be built."""
         return Verdict(None, (1.0, *(0.0 for _ in self._space.subject_to)), False, math.inf)
 
-    def of_row(self, row: Row, share: float) -> Verdict:
-        """Of a row of a part of the workload, scaled to the whole; what a failed row knows, as area, still counts."""
-        row = scaled_to_whole(row, share)
+    def of_row(self, row: Row, scale: float = 1.0) -> Verdict:
+        """Of a row of a part of the workload, the whole being `scale` times it; of a failed row area still counts."""
+        row = scaled_to_whole(row, scale)
         known = self._objectives(row) if row["failure"] is None else frozenset()
         names = self._space.objectives
         ran = row["failure"] is None and all(row.get(name) is not None for name in known)
@@ -75,23 +75,23 @@ class Judge:
         return self._known
 
 
-def scaled_to_whole(row: Row, share: float) -> Row:
-    """A part's row with what adds up over parts divided by the part's share of the work; others as they are."""
-    if share == 1:
+def scaled_to_whole(row: Row, scale: float) -> Row:
+    """A part's row with what adds up over parts multiplied by `scale`; others, as area and accuracy, as they are."""
+    if scale == 1:
         return row
     return row | {
-        name: value * _factor(name, share)
+        name: value * scale ** _power(name)
         for name, value in row.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
 
 
-def _factor(metric: str, share: float) -> float:
-    if metric in _TIMES_SQUARED:
-        return share**-2
+def _power(metric: str) -> int:
+    if metric in _SQUARES:
+        return 2
     if metric.endswith(_RATES):
-        return share
-    return 1 / share if metric.endswith(_SUMS) else 1.0
+        return -1
+    return 1 if metric.endswith(_SUMS) else 0
 
 
 def excess(constraint: Constraint, row: Row) -> float:

@@ -12,7 +12,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import NamedTuple, Protocol
+
+from explore.search.asha import Asha, Job, rung_resources
+from explore.search.ranking import Outcome, best_first
 
 
 class Ask(NamedTuple):
@@ -65,3 +69,31 @@ class WholeOnly:
 
     def report(self, trial: int, share: float, costs: Sequence[float] | None, violation: float) -> None:
         """Nothing follows from it."""
+
+
+class Halving:
+    """ASHA over shares of the workload: 1 in `eta` goes on, to `eta` times the share; the last rung is the whole.
+
+    `n_rungs` shares: 1, 1 / eta, 1 / eta^2, ... Ranks within a rung: explore/search/ranking.py.
+    """
+
+    name = "asha"
+
+    def __init__(self, eta: int = 4, n_rungs: int = 3) -> None:
+        resources = rung_resources(Fraction(1, eta ** (n_rungs - 1)), 1, eta)
+        self.shares: tuple[float, ...] = tuple(float(resource) for resource in resources)
+        self._asha: Asha[Outcome] = Asha(resources, eta, best_first)
+        self._running: dict[tuple[int, float], Job] = {}
+
+    def next(self, *, may_begin: bool = True) -> Ask | None:
+        """The job of `Asha.get_job`."""
+        job = self._asha.get_job() if may_begin else self._asha.get_promotion()
+        if job is None:
+            return None
+        ask = Ask(job.trial, self.shares[job.rung], f"promoted to rung {job.rung}" if job.rung else "")
+        self._running[ask.trial, ask.share] = job
+        return ask
+
+    def report(self, trial: int, share: float, costs: Sequence[float] | None, violation: float) -> None:
+        """The result of a job in flight."""
+        self._asha.report(self._running.pop((trial, share)), Outcome(tuple(costs or ()), violation))

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from designs.errors import InputError, Interrupted, is_interrupt
 from designs.space import Point, Space
@@ -20,7 +23,7 @@ from explore.progress import Progress, progress_for
 from explore.runner import Answer, Job, Runner, open_runner
 from explore.search.asking import Asking
 from explore.search.domain import Domain
-from explore.search.hypervolume import costs
+from explore.search.hypervolume import costs, grown
 from explore.search.importance import importance
 from explore.search.judge import Judge, known_objectives
 from explore.search.result import Evaluation, SearchResult
@@ -29,6 +32,7 @@ from explore.search.scheduler import Ask, Scheduler, WholeOnly
 from explore.store import Store
 from explore.sweep import _keys as keys_of
 from explore.sweep import front_of
+from workloads.parts import Part, part_of
 
 if TYPE_CHECKING:
     from workloads.load import Workload
@@ -65,20 +69,21 @@ def search(
     Raises InputError, one line, for an unknown sampler, a budget below one evaluation, a space without a point that can
     be built, and objectives or constraints that no row can know; SearchInterrupted on Ctrl-C.
     """
-    if not 1 <= budget < float("inf"):
-        raise InputError(f"budget: wanted 1 full evaluation or more, got {budget:g}")
+    expect_budget(budget)
     if in_flight < 1:
         raise InputError(f"in flight: wanted 1 or more, got {in_flight}")
     began = time.monotonic()
     scheduler = scheduler or WholeOnly()
     domain = Domain(space)
     chosen = make_sampler(sampler, domain, len(space.objectives), seed)
-    parts = {share: _part(workload, share) for share in scheduler.shares}
-    jobs = {_job_name(share): Job(space.family, space.name, part, scaling) for share, part in parts.items()}
+    parts = {share: part_of(workload, share) for share in scheduler.shares}
+    jobs = {_job_name(share): Job(space.family, space.name, part.workload, scaling) for share, part in parts.items()}
+    if in_flight == 1 and cluster is None:
+        workers = workers or 1  # more could not help: one point is asked for at a time
     title = f"{space.name} on {workload.name}, {'+'.join(filter(None, (sampler, scheduler.name)))}"
     with (
         progress_for(title, int(budget), 0, wanted=progress) as shown,
-        open_runner(jobs, workers=workers, cluster=cluster) as runner,
+        open_runner(jobs, workers=workers, cluster=cluster, n_points=int(budget), progress=progress) as runner,
     ):
         loop = _Loop(space, domain, parts, chosen, scheduler, budget, seed, store, runner, shown, scaling)
         try:
@@ -88,6 +93,12 @@ def search(
             if not is_interrupt(error):
                 raise
             raise SearchInterrupted(loop.interrupted()) from None
+
+
+def expect_budget(budget: float) -> None:
+    """InputError for a budget below one full evaluation."""
+    if not 1 <= budget < float("inf"):
+        raise InputError(f"budget: wanted 1 full evaluation or more, got {budget:g}")
 
 
 @dataclass(frozen=True)
@@ -110,7 +121,7 @@ class _Loop:
         self,
         space: Space,
         domain: Domain,
-        parts: dict[float, Workload],
+        parts: Mapping[float, Part],
         sampler: Sampler,
         scheduler: Scheduler,
         budget: float,
@@ -123,13 +134,14 @@ class _Loop:
         self._space, self._domain, self._parts, self._scaling = space, domain, parts, scaling
         self._scheduler, self._budget = scheduler, budget
         self._store, self._runner, self._shown = store, runner, shown
-        self._judge = Judge(space, parts[1.0])
+        self._judge = Judge(space, parts[1.0].workload)
         self._asking = Asking(space, domain, sampler, self._judge, seed)
         self._sampler = sampler
         self._trials: list[Proposal] = []
         self._evaluations: list[Evaluation] = []
         self._begun = 0.0  # work asked for
         self._is_closed = False  # nothing more is asked for
+        self._front = np.empty((0, len(space.objectives)))  # costs
         self._n_computed = self._n_cached = 0
 
     def run(self, in_flight: int) -> None:
@@ -152,7 +164,7 @@ class _Loop:
         return SearchResult(
             space=self._space.name,
             family=self._space.family,
-            workload=self._parts[1.0].name,
+            workload=self._parts[1.0].workload.name,
             sampler="+".join(filter(None, (sampler, self._scheduler.name))),
             seed=seed,
             budget=self._budget,
@@ -200,7 +212,7 @@ class _Loop:
     def _begin(self, ask: Ask, proposal: Proposal, *, is_new: bool) -> _Pending:
         self._begun += ask.share
         point = self._domain.point(proposal.choice)
-        (key,) = keys_of(self._space, [point], self._parts[ask.share], self._scaling)
+        (key,) = keys_of(self._space, [point], self._parts[ask.share].workload, self._scaling)
         found = self._store.get([key]).get(key) if self._store is not None else None
         future = self._runner.submit(_job_name(ask.share), [point]) if found is None else None
         return _Pending(ask, proposal.origin if is_new else ask.origin, point, is_new, key, found, future)
@@ -218,24 +230,18 @@ class _Loop:
             self._n_cached += 1
         row = {name: value for name, value in row.items() if name != "layers"} | {"space": self._space.name}
         ask, proposal = pending.ask, self._trials[pending.ask.trial]
-        verdict = self._judge.of_row(row, ask.share)
+        verdict = self._judge.of_row(row, self._parts[ask.share].scale)
         tell = self._sampler.tell if pending.is_new else self._sampler.tell_more
         tell(proposal, verdict.costs, verdict.excesses)
         self._scheduler.report(ask.trial, ask.share, verdict.costs, verdict.violation)
+        if ask.share == 1 and verdict.feasible and verdict.costs is not None:
+            self._front = grown(self._front, np.array(verdict.costs))
         before = int(self._done + _ROUNDING)
         self._evaluations.append(
             Evaluation(row=row, share=ask.share, trial=ask.trial, origin=pending.origin, feasible=verdict.feasible)
         )
-        self._shown.advance(int(self._done + _ROUNDING) - before)
+        self._shown.advance(int(self._done + _ROUNDING) - before, f"front of {len(self._front)}")
 
 
 def _job_name(share: float) -> str:
     return f"share {share!r}"
-
-
-def _part(workload: Workload, share: float) -> Workload:
-    if share == 1:
-        return workload
-    from workloads.parts import part_of
-
-    return part_of(workload, share)
