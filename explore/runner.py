@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from designs.errors import InputError
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 WARM_POINTS = 24  # points run in this process first: they compile the simulator and tell how long the rest takes
 WORTH_SECONDS = 0.5  # remaining work that is worth starting local processes for
+WORTH_DASK_SECONDS = 8.0  # that is worth starting Dask and its workers for
 
 
 class Answer(NamedTuple):
@@ -92,13 +92,32 @@ def open_runner(
 def _opened(
     jobs: Mapping[str, Job], workers: int | None, cluster: str | None, n_points: int | None, progress: bool
 ) -> AbstractContextManager[Runner]:
-    # Imported when they are needed: Dask takes half a second.
+    # Imported where they are needed: Dask takes half a second.
+    if cluster is not None:
+        from explore.cluster.runner import open_cluster
+
+        return open_cluster(jobs, address=cluster, progress=progress)
+    return _WhatPays(jobs, *_more(jobs, workers, progress), n_points)
+
+
+def _more(
+    jobs: Mapping[str, Job], workers: int | None, progress: bool
+) -> tuple[Callable[[], AbstractContextManager[Runner]] | None, float]:
+    """How to open a runner on more processes, and the seconds of work that pay for it."""
+    if workers == 1:
+        return None, 0.0
+    if workers is not None:
+        return lambda: _dask(jobs, workers, progress), WORTH_DASK_SECONDS
     from explore import local_runner
 
     n_cores = local_runner.n_cores()
-    if (workers or n_cores) == 1:
-        return _WhatPays(jobs, None, 0.0, n_points)
-    return _WhatPays(jobs, partial(local_runner.Pool, jobs, workers or n_cores), WORTH_SECONDS, n_points)
+    return (lambda: local_runner.Pool(jobs, n_cores)) if n_cores > 1 else None, WORTH_SECONDS
+
+
+def _dask(jobs: Mapping[str, Job], n_workers: int, progress: bool) -> AbstractContextManager[Runner]:
+    from explore.cluster.runner import open_cluster
+
+    return open_cluster(jobs, n_workers=n_workers, progress=progress)
 
 
 class _WhatPays:

@@ -145,11 +145,14 @@ def _kept(n_done: int, store: Store | None) -> str:
 
 
 def _run_all(runner: Runner, points: Sequence[Point], batches: _Batches) -> Iterator[tuple[list[int], list[Row]]]:
-    """(indices, rows) of every batch as they end: at most two a worker in flight, one where there are none."""
+    """(indices, rows) of every batch as they end: at most two a worker in flight."""
     running: dict[Future[Answer], list[int]] = {}
     while True:
-        while len(running) < (2 * runner.n_workers if runner.n_workers > 1 else 1) and (indices := batches.next()):
-            running[runner.submit(_THE_JOB, [points[index] for index in indices])] = indices
+        while len(running) < 2 * runner.n_workers and (indices := batches.next()):
+            future = runner.submit(_THE_JOB, [points[index] for index in indices])
+            running[future] = indices
+            if future.done():  # simulated by `submit` itself: to be stored before the next
+                break
         if not running:
             return
         for future in wait(running, return_when=FIRST_COMPLETED).done:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from designs.errors import InputError, Interrupted, is_interrupt
-from lockstep import encrypted_commands
-from lockstep.terminal import JsonOption, drop_stdout, make_folder, print_result, steps
+from lockstep import cluster_commands, encrypted_commands, search_commands
+from lockstep.cluster_commands import ClusterOption, DaskWorkersOption
+from lockstep.terminal import JsonOption, drop_stdout, make_folder, pairs_of, print_result, steps
 from lockstep.workload_help import NAMES, WorkloadCommand
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(encrypted_commands.app)
+app.add_typer(cluster_commands.app)
+app.add_typer(search_commands.app)
 
 SpaceArgument = Annotated[
     str, typer.Argument(metavar="SPACE", help="Design space: a .yaml file or its name, as tensor.")
@@ -90,7 +93,8 @@ def sweep(
     report: Annotated[
         Path | None, typer.Option(help="Folder of the page; default: out/<space>; with --json only where given.")
     ] = None,
-    workers: WorkersOption = None,
+    workers: DaskWorkersOption = None,
+    cluster: ClusterOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N points that can be built.")] = None,
     scaling: ScalingOption = "stillmaker_baas",
     json_: JsonOption = False,
@@ -111,6 +115,7 @@ def sweep(
         loaded,
         store=file,
         workers=workers,
+        cluster=cluster,
         limit=limit,
         progress=not json_ or sys.stderr.isatty(),
         scaling=scaling,
@@ -376,7 +381,7 @@ def _complain(message: str, code: int) -> int:
 def _space(space: str, settings: Sequence[str] | None) -> Space:
     from designs.space import load_space
 
-    return load_space(space).pin(_pairs(settings, "--set", "array_rows=8"))
+    return load_space(space).pin(pairs_of(settings, "--set", "array_rows=8"))
 
 
 def _command_line() -> str:
@@ -384,27 +389,15 @@ def _command_line() -> str:
 
 
 def _tiles(pairs: Sequence[str] | None) -> dict[str, str]:
-    return _pairs(pairs, "--tile", "conv1=rows=4,blocks=1,channels=32")
+    return pairs_of(pairs, "--tile", "conv1=rows=4,blocks=1,channels=32")
 
 
 def _bindings(pairs: Sequence[str] | None) -> dict[str, int]:
-    sizes = _pairs(pairs, "--bind", "batch=1")
+    sizes = pairs_of(pairs, "--bind", "batch=1")
     for name, size in sizes.items():
         if not (size.isascii() and size.isdigit() and 0 < int(size[:18]) < 1 << 31 and len(size) < 11):
             raise InputError(f"--bind {name}={size}: wanted a whole number of 1 or more, got {size!r}")
     return {name: int(size) for name, size in sizes.items()}
-
-
-def _pairs(pairs: Sequence[str] | None, option: str, example: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for pair in pairs or ():
-        name, equals, value = pair.partition("=")
-        if not (equals and name and value):
-            raise InputError(f"{option} {pair}: wanted {option} {example}, got {pair!r}")
-        if name in found:
-            raise InputError(f"{option} {pair}: wanted each name once, got {name!r} twice")
-        found[name] = value
-    return found
 
 
 def _note_open_axes(space: Space) -> None:

@@ -224,7 +224,9 @@ def test_kill_9_at_20_random_instants_then_resume_gives_the_same_rows(
 
 
 @pytest.mark.parametrize("workers", [1, None])
-def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(large: Space, tmp_path: Path, workers: int | None) -> None:
+def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(
+    large: Space, tmp_path: Path, workers: int | None
+) -> None:
     running = start(tmp_path, 0.02, workers)
     wait_for(lambda: n_rows(tmp_path / "s.sqlite") > 40)
     began = time.monotonic()
