@@ -9,10 +9,10 @@ import numpy as np
 
 from designs.families.fhe import Design
 from sim.kernels.fhe import rotation as kernel
-from sim.kernels.fhe.rotation import AHEAD, BUSY, N_COLUMNS, N_SIZES, ROOM, first_steps, rotate
+from sim.kernels.fhe.rotation import BUSY, first_steps
+from sim.kernels.fhe.stations import N_SHAPE, RANK_STAGES, intervals, rotation_lengths, tables_of
 
 _KEPT = 1 << 14  # rotations
-_ALWAYS = np.zeros(0, np.int64)  # no arrivals: a beat is there when it can be taken
 
 
 class Shape(NamedTuple):
@@ -64,56 +64,30 @@ def shape_of(design: Design) -> Shape:
     )
 
 
+def numbers_of(shape: Shape) -> np.ndarray:
+    """(stations.N_SHAPE,) int64: the shape as kernels take it."""
+    *numbers, rank_stages, multiplier_stages, key_rows, row_beats = shape
+    found = np.zeros(N_SHAPE, np.int64)
+    found[:RANK_STAGES] = *numbers, multiplier_stages, key_rows, row_beats, len(rank_stages)
+    found[RANK_STAGES : RANK_STAGES + len(rank_stages)] = rank_stages
+    return found
+
+
 @lru_cache(maxsize=_KEPT)
 def tables(shape: Shape) -> Tables:
     """The stations ROT, F_0.., MAC, I_0.., WB; arrays that nobody writes to."""
-    words, sum_latency = shape.poly_words, shape.multiplier_stages + 2  # a butterfly, a product: A + 2
-    half = words // 2 + 1  # a word and the one half a polynomial later are there
-    again = max(words, half + sum_latency)  # I: from one pass of a rank to the next
-    passes = [(stages - 1) * again for stages in shape.rank_stages]
-    multiply = words * shape.column_passes
-    # Of each station T, Lo, So, and Rd.
-    forward = [(last + words, last + sum_latency, half, words) for last in passes]
-    to_mac = [*forward[:-1], (*forward[-1][:2], 1, words)]
-    inverse = [(last + words, last + sum_latency, half, words) for last in passes]
-    told = [(words, 4, half, 0), *to_mac, (multiply, 0, 0, multiply), *inverse, (words, 2, 0, words)]
-    stations = np.zeros((len(told), N_COLUMNS), np.int64)
-    for station, (busy, low, gap, _) in enumerate(told):
-        reads = told[station + 1][3] if station + 1 < len(told) else 0
-        stations[station, [BUSY, AHEAD, ROOM]] = busy, low + gap, max(1, reads - low)
-    # The last column that a job of I_0 takes is written in this pass of MAC, word by word.
-    last_columns = (np.arange(shape.inverse_groups, dtype=np.int64) + 1) * shape.inverse_ntts - 1
-    inverse_after = sum_latency + words * (last_columns // shape.key_columns) + 1
-    sizes = np.zeros(N_SIZES, np.int64)
-    sizes[kernel.STEPS], sizes[kernel.GROUPS], sizes[kernel.INVERSES] = (
-        shape.n_steps, shape.n_groups, shape.inverse_groups,
-    )  # fmt: skip
-    sizes[kernel.MAC], sizes[kernel.WORDS] = len(forward) + 1, words
-    sizes[kernel.SUM_ROOM] = max(1, words - sum_latency)
-    sizes[kernel.KEY_ROWS], sizes[kernel.ROW_BEATS] = shape.key_rows, shape.row_beats
-    sizes[kernel.STREAMED] = shape.key_rows < shape.n_steps
-    return Tables(sizes, stations, inverse_after)
+    return Tables(*tables_of(numbers_of(shape)))
 
 
 def interval_cycles(shape: Shape) -> int:
     """Cycles that the busiest station needs for a step of one ciphertext."""
-    stations = tables(shape).stations[:, BUSY]
-    mac = len(shape.rank_stages) + 1
-    return int(max(stations[: mac + 1].max() * shape.n_groups, stations[mac + 1 :].max() * shape.inverse_groups))
+    return int(intervals(numbers_of(shape)[None])[0])
 
 
 @lru_cache(maxsize=_KEPT)
 def length(shape: Shape, n_slots: int) -> Length:
     """Of a batch of so many slots; from INIT on the same in every batch, as INIT waits for the first K rows."""
-    sizes, stations, inverse_after = tables(shape)
-    rows = np.full(shape.n_steps + shape.key_rows, -1, np.int64)
-    endless = sizes.copy()
-    endless[kernel.STREAMED] = 0
-    unstalled, _ = rotate(endless, stations, inverse_after, n_slots, 0, 0, _ALWAYS, rows)
-    if not sizes[kernel.STREAMED]:
-        return Length(unstalled + 1, -1, unstalled + 1)
-    end, _ = rotate(sizes, stations, inverse_after, n_slots, 0, 0, _ALWAYS, rows)
-    return Length(end + 1, int(rows[-1]), unstalled + 1)
+    return Length(*rotation_lengths(numbers_of(shape)[None], np.array([n_slots]))[0].tolist())
 
 
 class Job(NamedTuple):

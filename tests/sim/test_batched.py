@@ -1,0 +1,69 @@
+"""Many designs in one call against one design at a time: the same Runs, whatever they share (docs/batched.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from designs.families.fhe import Design as FheDesign
+from sim.columns import grouped, row_keys, shared
+from sim.families import fhe
+from sim.parts import fhe_columns
+from tests.families.fhe_twin import random_design_that_fits
+from workloads.circuits.random_circuits import random_circuit
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def check(module: Any, designs: Sequence[Any], workload: Any) -> None:
+    """Equal Runs, counts as Python's integers, in any order of designs."""
+    together = module.simulate(designs, workload)
+    assert together == [module.simulate_one(design, workload) for design in designs]
+    assert module.simulate(designs[::-1], workload)[::-1] == together
+    for run in together:
+        for counts in (run.phases, run.activity, *(layer.phases for layer in run.layers)):
+            assert all(type(count) is int for count in counts.values())
+        assert sum(run.phases.values()) == run.cycles
+
+
+def test_groups_in_order_of_appearance() -> None:
+    firsts, which = grouped(["b", "a", "b", "c", "a"])
+    assert (firsts, which.tolist()) == ([0, 1, 3], [0, 1, 0, 2, 1])
+    assert shared(["xx", "y", "zz"], len, ord_of_first).tolist() == [ord("x"), ord("y"), ord("x")]
+    keys = row_keys(np.array([[1, 2], [2, 1], [1, 2]]))
+    assert keys[0] == keys[2] != keys[1]
+
+
+def ord_of_first(text: str) -> int:
+    return ord(text[0])
+
+
+@settings(max_examples=12, deadline=None)
+@given(SEEDS)
+def test_bootstrapping_machines(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    designs = [random_design_that_fits(rng) for _ in range(int(rng.integers(4, 10)))]
+    # Some in which a MUX does not fit: those are failed runs among the others.
+    check(fhe, designs, random_circuit(seed, int(rng.integers(3, 60)), mux_share=float(rng.choice([0, 0.2]))))
+
+
+def test_counters_that_64_bits_do_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    designs = [FheDesign(batch=batch) for batch in (2, 4, 8, 16)]
+    circuit = random_circuit(1, 9, mux_share=0.0)
+    wanted = fhe.simulate(designs, circuit)
+    monkeypatch.setattr(fhe, "_MOST_COUNTED", 1.0)
+    monkeypatch.setattr(fhe, "run_machines", None)
+    assert fhe.simulate(designs, circuit) == wanted
+
+
+def test_rotations_are_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    designs = [FheDesign(multiplier_stages=7, memory_latency_cycles=cycles) for cycles in (3, 5, 7, 9)]
+    circuit = random_circuit(2, 9, mux_share=0.0)
+    wanted = fhe.simulate(designs, circuit)
+    monkeypatch.setattr(fhe_columns, "rotation_lengths", None)
+    assert fhe.simulate(designs, circuit) == wanted
