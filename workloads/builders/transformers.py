@@ -104,6 +104,16 @@ def n_sequences(name: str) -> int:
     return next((int(part[6:]) for part in name.split(":") if part.startswith("batch=")), 1)
 
 
+def more_sequences(name: str, n: int) -> str | None:
+    """The name of the same phase with `n` times the sequences of a name that `build` knows; None for names without."""
+    model, *parts = name.split(":")
+    if model not in _MODELS:
+        return None
+    parts = parts or [_MODELS[model][1][0]]
+    kept = (part for part in parts if not part.startswith("batch="))
+    return ":".join((model, *kept, f"batch={n * n_sequences(name)}"))
+
+
 def bert_base_layer(n_tokens: int = 128) -> tuple[Layer, ...]:
     """Matrix products of one encoder layer of BERT-base: 768 wide, 12 heads of 64, feed-forward 3072.
 
