@@ -19,11 +19,15 @@ from designs.errors import InputError
 from designs.objectives import Constraint
 from explore.export import flat_table
 from reports import families, style
-from reports.section import Picture, Section, make_section, slugs
+from reports.section import Lead, Picture, Section, make_section, slugs
 from reports.sources import Source, technology_sources
 from reports.study import DETAILS, Row, Study, pareto_front, studies
 
-PAGE = "index.html"
+PAGE, POINTS, EVALUATIONS = "index.html", "points.csv", "evaluations.csv"
+SEARCH_FIGURES = (  # stems of figures of searches (reports/search_page.py)
+    "search_hypervolume", "search_importance", "search_found_1", "search_found_2", "search_found_3", "search_parallel",
+    "search_rungs",
+)  # fmt: skip
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -47,20 +51,47 @@ def write_report(
     Everything is written beside `out_dir` first and moved at the end, the page last, so that a page is always whole
     and never newer than its figures. InputError where `out_dir` is a file.
     """
+    out = expect_folder(out_dir)
+    found = studies(rows, constraints, objectives)
+    tables = {POINTS: points_csv(found)}
+    return write_page(found, out, tables, title=title, command=command, store_path=store_path, remark=remark)
+
+
+def expect_folder(out_dir: Path | str) -> Path:
+    """The folder a report goes to, which need not exist; InputError where it is a file."""
     out = Path(out_dir)
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: wanted a folder for the report, got a file; choose another with -o")
-    found = studies(rows, constraints, objectives)
+    return out
+
+
+def write_page(
+    found: Sequence[Study],
+    out: Path,
+    tables: Mapping[str, str],
+    *,
+    title: str,
+    command: str,
+    store_path: Path | str | None,
+    remark: str = "",
+    lead: Lead | None = None,
+) -> Path:
+    """Write the page of some studies, its figures and `tables` (file name -> text); the path of the page.
+
+    `lead` stands above the studies. Everything is written beside `out` first and moved at the end, the page last.
+    """
     sections = [make_section(study, slug) for study, slug in zip(found, slugs(found), strict=True)]
-    svgs = {p.name: style.svg_text(p.figure) for section in sections for p in section.pictures}
-    page = _render(sections, svgs, title=title, command=command, store_path=store_path, remark=remark)
+    pictures = [*(lead.pictures if lead else ()), *(p for section in sections for p in section.pictures)]
+    svgs = {p.name: style.svg_text(p.figure) for p in pictures}
+    page = _render(sections, svgs, title=title, command=command, store_path=store_path, remark=remark, lead=lead)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
         staged = Path(folder)
-        _write_files(staged, sections, svgs)
-        (staged / "points.csv").write_text(points_csv(found), encoding="utf-8", newline="")
+        _write_figures(staged / "figures", pictures, svgs)
+        for name, text in tables.items():
+            (staged / name).write_text(text, encoding="utf-8", newline="")
         (staged / PAGE).write_text(page, encoding="utf-8", newline="")
-        _move(staged, out)
+        _move(staged, out, tables)
     return out / PAGE
 
 
@@ -89,6 +120,7 @@ def _render(
     command: str,
     store_path: Path | str | None,
     remark: str,
+    lead: Lead | None,
 ) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
@@ -114,6 +146,7 @@ def _render(
         title=title,
         command=command,
         remark=remark,
+        lead=lead,
         store_path=str(store_path) if store_path is not None else "",
         sections=sections,
         drawing=drawing,
@@ -157,29 +190,31 @@ def _certainties(sources: Sequence[Source]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _write_files(staged: Path, sections: Sequence[Section], svgs: Mapping[str, str]) -> None:
-    folder = staged / "figures"
+def _write_figures(folder: Path, pictures: Sequence[Picture], svgs: Mapping[str, str]) -> None:
     folder.mkdir()
-    for section in sections:
-        for picture in section.pictures:
-            (folder / f"{picture.name}.svg").write_text(svgs[picture.name], encoding="utf-8", newline="")
-            style.write_png(picture.figure, folder / f"{picture.name}.png")
+    for picture in pictures:
+        (folder / f"{picture.name}.svg").write_text(svgs[picture.name], encoding="utf-8", newline="")
+        style.write_png(picture.figure, folder / f"{picture.name}.png")
 
 
-def _move(staged: Path, out: Path) -> None:
-    """Move the report into place, file by file, the page last; figures that the new report lacks go."""
+def _move(staged: Path, out: Path, tables: Iterable[str]) -> None:
+    """Move the report into place, file by file, the page last; figures and tables that the new report lacks go."""
     figures = out / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     new = sorted(path.name for path in (staged / "figures").iterdir())
     for name in new:
         os.replace(staged / "figures" / name, figures / name)
-    os.replace(staged / "points.csv", out / "points.csv")
+    for name in tables:
+        os.replace(staged / name, out / name)
     os.replace(staged / PAGE, out / PAGE)
     for path in figures.iterdir():
         if path.name not in new and _ours().fullmatch(path.name):
             path.unlink()
+    if EVALUATIONS not in tables:
+        (out / EVALUATIONS).unlink(missing_ok=True)
 
 
 def _ours() -> re.Pattern[str]:
     """Files of an earlier report that a new one may remove."""
-    return re.compile(rf"(\d+_[a-z0-9_]+_)?({'|'.join(sorted(families.figure_names()))})\.(png|svg)")
+    names = sorted({*families.figure_names(), *SEARCH_FIGURES})
+    return re.compile(rf"(\d+_[a-z0-9_]+_)?({'|'.join(names)})\.(png|svg)")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
 from reports import families, style
-from reports.plan import FamilyTable
+from reports.plan import FamilyTable, Plan
 from reports.study import Chosen, Failure, Row, Study, by_role, failures, named_points, pareto_front, split_axes
 from reports.tables import Table, cell, make_table, points_table
 from reports.units import digits, listing, metric_name, metric_text, more, parameter, percent, quantity, ratio, settings
@@ -31,6 +31,11 @@ class Picture(NamedTuple):
     def n_rows(self) -> int:
         """Rows of the page's grid that the figure spans beside others."""
         return max(1, round(self.figure.get_figheight() / 2.8))
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the figure takes a whole line of the page."""
+        return bool(self.figure.get_figwidth() > style.WIDTH_INCHES)
 
 
 class Tile(NamedTuple):
@@ -65,11 +70,24 @@ class Section(NamedTuple):
     missing: list[str]  # figures that the rows do not allow, and why
 
 
+class Lead(NamedTuple):
+    """What stands above the studies of a page, where it has more to tell than its points."""
+
+    title: str
+    sentences: list[str]
+    tables: list[FamilyTable]
+    pictures: list[Picture]
+    missing: list[str]  # figures that are not possible, and why
+    notes: list[str]
+    points_title: str  # over the study below
+    files: list[tuple[str, str]]  # further tables beside the page: file name and what is in it
+
+
 def make_section(study: Study, slug: str) -> Section:
     """Analyse and draw one study."""
     chosen = named_points(study)
     front = pareto_front(study.done, study.objectives)
-    pictures, missing = _pictures(study, chosen, slug)
+    pictures, missing = draw_plans(families.of(study.family, "plans")(study, chosen), slug)
     return Section(
         study=study,
         slug=slug,
@@ -295,9 +313,10 @@ def _front_note(study: Study, n_front: int) -> str:
     return f"The {MOST_FRONT_ROWS} {by} of {n_front:,}; all are in points.csv (column on_front)."
 
 
-def _pictures(study: Study, chosen: Sequence[Chosen], slug: str) -> tuple[list[Picture], list[str]]:
+def draw_plans(plans: Iterable[Plan], slug: str = "") -> tuple[list[Picture], list[str]]:
+    """The figures that are possible, and of the others what is missing and why. `slug` goes before file names."""
     pictures, missing = [], []
-    for plan in families.of(study.family, "plans")(study, chosen):
+    for plan in plans:
         if plan.data is None:
             missing.append(f"{plan.title.split(':')[0]} ({plan.why_not})")
             continue

@@ -21,7 +21,8 @@ from matplotlib.transforms import Bbox
 
 from reports.units import plain
 
-WIDTH_INCHES = 4.8  # the same for all figures; a phone shows it one to one
+WIDTH_INCHES = 4.8  # the same for all figures but wide ones; a phone shows it one to one
+WIDE_INCHES = 10.2  # a figure that takes a whole line of the page; a phone scrolls it
 FONT_POINTS = 8.5
 
 INK, MUTED, GRID, FAINT, PAPER = "#1b1f24", "#656d76", "#dfe3e8", "#b6bdc6", "#fefefe"
@@ -83,10 +84,17 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def new_axes(height_inches: float = 3.2) -> tuple[Figure, Axes]:
-    """A figure of the house's width with one pair of axes, outside pyplot's global state."""
-    figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
+def new_axes(height_inches: float = 3.2, width_inches: float = WIDTH_INCHES) -> tuple[Figure, Axes]:
+    """A figure with one pair of axes, outside pyplot's global state."""
+    figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
     return figure, figure.add_subplot()
+
+
+def new_pair(height_inches: float, width_ratios: tuple[float, float]) -> tuple[Figure, Axes, Axes]:
+    """A figure of the house's width with two pairs of axes side by side that share y."""
+    figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=width_ratios)
+    return figure, left, right
 
 
 def text_on(colour: str) -> str:

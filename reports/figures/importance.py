@@ -13,8 +13,7 @@ from reports import style
 from reports.study import OBJECTIVES, Row
 from reports.units import listing, metric_name, percent
 
-_COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.PINK)
-_MOST_AXES = 10
+MOST_AXES = 10
 
 
 class ImportanceData(NamedTuple):
@@ -40,7 +39,7 @@ def importance_data(
     done = [row for row in done if all(row.get(o) is not None for o in objectives)]
     explained = {o: [_explained(done, o, axis) for axis in axes] for o in objectives}
     names = list(axes)
-    order = sorted(range(len(names)), key=lambda i: (-max(explained[o][i] for o in objectives), names[i]))[:_MOST_AXES]
+    order = sorted(range(len(names)), key=lambda i: (-max(explained[o][i] for o in objectives), names[i]))[:MOST_AXES]
     return ImportanceData(
         [names[i] for i in order], {o: [shares[i] for i in order] for o, shares in explained.items()}, len(done),
         {o: sum(shares) for o, shares in explained.items()},
@@ -77,23 +76,27 @@ def takeaway(data: ImportanceData) -> str:
 
 def draw(data: ImportanceData) -> Figure:
     """A thin bar for each objective and axis."""
+    own = "Variance explained (logarithms; accuracy: itself) (%)"
+    logs = "Variance of the logarithm explained by the axis alone (%)"
+    return bars(data, own if "accuracy" in data.explained else logs)
+
+
+def bars(data: ImportanceData, label: str, most: float = 100) -> Figure:
+    """A thin bar for each objective and axis, in per cent up to `most`; `label` says of what."""
     figure, axes = style.new_axes(0.9 + 0.38 * len(data.axes))
     positions = np.arange(len(data.axes))
     n_bars = len(data.explained)
     step = 0.75 / n_bars
-    bars = zip(_COLOURS, data.explained.items(), strict=False)
-    for index, (colour, (objective, shares)) in enumerate(bars):
+    for index, (objective, shares) in enumerate(data.explained.items()):
         axes.barh(
-            positions + step * (index - (n_bars - 1) / 2), [100 * s for s in shares], height=0.88 * step, color=colour,
-            label=metric_name(objective),
+            positions + step * (index - (n_bars - 1) / 2), [100 * s for s in shares], height=0.88 * step,
+            color=style.SERIES[index % len(style.SERIES)], label=metric_name(objective),
         )  # fmt: skip
-    axes.set_xlim(0, 100)
+    axes.set_xlim(0, most)
     axes.set_ylim(len(data.axes) - 0.5, -0.5)
     axes.xaxis.grid(True)
     style.categories(axes, "y", data.axes)
     axes.spines["left"].set_visible(False)
-    own = "Variance explained (logarithms; accuracy: itself) (%)"
-    logs = "Variance of the logarithm explained by the axis alone (%)"
-    axes.set_xlabel(own if "accuracy" in data.explained else logs)
+    axes.set_xlabel(label)
     style.legend(figure, axes)
     return figure
