@@ -34,12 +34,13 @@ class Judge:
     """Judges rows of one space on one workload.
 
     An objective that the first row that ran does not know, as accuracy where there are no labels, is known by none: it
-    costs 0 everywhere. InputError where that holds for all objectives, or for a constraint's metric.
+    costs 0 everywhere. InputError where that holds for all objectives, or for a constraint's metric. Parts of a workload
+    may know less than the whole: what is constrained and not known there is judged once the whole is simulated.
     """
 
     def __init__(self, space: Space, workload: Workload) -> None:
         self._space, self._workload = space, workload
-        self._known: frozenset[str] | None = None
+        self._known: dict[bool, frozenset[str]] = {}  # by whether a row is of the whole workload
 
     def of_refused(self) -> Verdict:
         """Of a point that cannot be built."""
@@ -58,21 +59,23 @@ class Judge:
         return Verdict(costs, excesses, feasible, violation)
 
     def _objectives(self, row: Row) -> frozenset[str]:
-        if self._known is None:
-            self._known = frozenset(name for name in self._space.objectives if row.get(name) is not None)
-            where = f"{self._space.name} on {self._workload.name}"
-            if not self._known:
+        is_whole = row["workload_digest"] == self._workload.digest
+        if is_whole not in self._known:
+            known = frozenset(name for name in self._space.objectives if row.get(name) is not None)
+            where = f"{self._space.name} on {row['workload']}"
+            if not known:
                 wanted = ", ".join(self._space.objectives)
                 raise InputError(
                     f"{where}: wanted an objective that rows know, got {wanted}; name latency_ns or others"
                 )
             unknown = next((each for each in self._space.subject_to if row.get(each.metric) is None), None)
-            if unknown is not None:
+            if unknown is not None and is_whole:
                 raise InputError(
                     f"{where}: wanted constraints on what rows know, got '{unknown}', of which they know nothing; "
                     f"take it out or choose a workload that tells (accuracy needs labels)"
                 )
-        return self._known
+            self._known[is_whole] = known
+        return self._known[is_whole]
 
 
 def scaled_to_whole(row: Row, scale: float) -> Row:

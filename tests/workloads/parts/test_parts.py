@@ -97,12 +97,7 @@ def test_work_of_resnet50_by_hand() -> None:
     macs = Fraction(sum(job.n_macs for job in part.workload.layers), sum(job.n_macs for job in whole.layers))
     assert part.measures == {"lines": lines, "macs": macs}
     first = part.workload.layers[0]
-    assert (first.name, first.out_h, first.in_h, first.repeat) == (
-        "conv1",
-        1,
-        4,
-        1,
-    )  # all of its taps inside the image
+    assert (first.name, first.out_h, first.in_h, first.repeat) == ("conv1", 1, 7, 1)  # all taps inside
 
 
 def test_repeats_stand_for_the_whole() -> None:
