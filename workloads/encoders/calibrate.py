@@ -95,6 +95,6 @@ def _error(seen: Distribution, width: Width, shrinks: tuple[float, float]) -> fl
     scale, zero = _quantization(seen, width, shrinks)
     part = (seen.high - seen.low) / N_BINS
     centres = seen.low + (np.arange(N_BINS) + 0.5) * part
-    bounds = np.iinfo(width.dtype)
-    stored = np.clip(np.rint(centres / scale) + zero, bounds.min, bounds.max)
+    lowest = -(1 << (width.bits - 1)) if width.signed else 0
+    stored = np.clip(np.rint(centres / scale) + zero, lowest, lowest + (1 << width.bits) - 1)
     return float(seen.counts @ (centres - (stored - zero) * scale) ** 2)
