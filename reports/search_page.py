@@ -28,7 +28,7 @@ def write_search_page(
     title: str,
     command: str,
     store_path: Path | str | None = None,
-    layers_of: Callable[[list[Row]], list[Row]] | None = None,
+    layers_of: Callable[[list[dict[str, Any]]], Sequence[Row]] | None = None,
 ) -> list[Path]:
     """Write the page, its figures, `points.csv` and `evaluations.csv` into `out_dir`; the paths of page and tables.
 
@@ -44,7 +44,7 @@ def write_search_page(
     ran = [row for row in rows if not row.get("failure")]
     objectives = known(results[0].objectives, ran)
     results = [dataclasses.replace(result, objectives=objectives) for result in results]
-    shown = layers_of(rows) if layers_of is not None else rows
+    shown: Sequence[Row] = layers_of(rows) if layers_of is not None else rows
     found = studies(shown, constraints_of(results[0], space), objectives)
     tables = {POINTS: points_csv(found), EVALUATIONS: evaluations_csv(results, space)}
     lead = make_lead(results, space, EVALUATIONS)

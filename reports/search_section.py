@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Iterator, Sequence
 
@@ -14,8 +15,6 @@ from reports.searches import Find, finds, joint_front, point_key, samplers
 from reports.section import Lead, draw_plans
 from reports.tables import Cell, Table, cell, make_table
 from reports.units import digits, listing, metric_name, metric_text
-
-MOST_PAIRS = 3  # of objectives that have a figure of their own
 
 
 def make_lead(results: Sequence[SearchResult], space: Space, evaluations_csv: str) -> Lead:
@@ -127,12 +126,11 @@ def _plans(
     )  # fmt: skip
 
 
-def pairs(objectives: Sequence[str]) -> list[tuple[str | None, str]]:
+def pairs(objectives: Sequence[str]) -> Sequence[tuple[str | None, str]]:
     """Pairs of objectives to draw: those of the first three; a lone one is drawn against work (None)."""
     if len(objectives) == 1:
         return [(None, objectives[0])]
-    few = objectives[:3]
-    return [(x, y) for index, x in enumerate(few) for y in few[index + 1 :]][:MOST_PAIRS]
+    return list(itertools.combinations(objectives[:3], 2))
 
 
 def mean_importance(results: Sequence[SearchResult]) -> dict[str, float]:
