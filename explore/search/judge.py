@@ -34,8 +34,8 @@ class Judge:
     """Judges rows of one space on one workload.
 
     An objective that the first row that ran does not know, as accuracy where there are no labels, is known by none: it
-    costs 0 everywhere. InputError where that holds for all objectives, or for a constraint's metric. Parts of a workload
-    may know less than the whole: what is constrained and not known there is judged once the whole is simulated.
+    costs 0 everywhere. InputError where that holds for all objectives, or for a constraint's metric. Parts of a
+    workload may know less: what is constrained and not known there is judged once the whole is simulated.
     """
 
     def __init__(self, space: Space, workload: Workload) -> None:
