@@ -66,7 +66,7 @@ def weighted_layers(graph: Graph) -> tuple[Weighted, ...]:
         if op.kind not in ("conv", "matmul"):
             continue
         x, weights, *rest = (graph.by_name[name] for name in op.inputs)
-        plain = weights.data is not None and len(weights.shape) == (4 if op.kind == "conv" else 2)
+        plain = x.data is None and weights.data is not None and len(weights.shape) == (4 if op.kind == "conv" else 2)
         if plain and all(uses[tensor.name] == 1 for tensor in (weights, *rest)):
             found.append(Weighted(op=op, x=x, weights=weights, bias=rest[0] if rest else None))
     return tuple(found)

@@ -68,7 +68,7 @@ def train(images: np.ndarray, labels: np.ndarray, *, seed: int = 0, n_epochs: in
         order = rng.permutation(len(images))
         for start in range(0, len(images) - batch + 1, batch):
             chosen = order[start : start + batch]
-            g = gradients(p, _shifted(images[chosen], rng), labels[chosen])
+            g = gradients(p, shifted(images[chosen], rng), labels[chosen])
             step += 1
             rate = 2e-3 * 0.5 * (1 + np.cos(np.pi * step / n_steps))
             for k in p:
@@ -118,7 +118,7 @@ def _windows(x: np.ndarray, stride: int) -> np.ndarray:
     return sliding_window_view(padded, (3, 3), axis=(2, 3))[:, :, ::stride, ::stride]
 
 
-def _shifted(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def shifted(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Each image moved by -1, 0 or 1 pixels both ways, the border filled with background."""
     padded = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)))
     starts = rng.integers(0, 3, (len(images), 2))
