@@ -8,7 +8,7 @@ from designs.errors import InputError
 from designs.space import Space
 from explore.search.domain import Choice, Domain
 from explore.search.judge import Judge
-from explore.search.samplers import Proposal, Sampler
+from explore.search.sampler import Proposal, Sampler
 
 PATIENCE = 8  # configurations known already that a sampler may propose in a row before one is chosen for it
 MOST_REFUSED = 2000  # points that cannot be built, in a row, before the search ends

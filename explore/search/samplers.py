@@ -10,7 +10,6 @@ import importlib.util
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Protocol
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
@@ -19,39 +18,10 @@ from optuna.trial import Trial, TrialState
 from designs.errors import InputError
 from designs.spelling import nearest, shown
 from explore.search.domain import Choice, Domain
+from explore.search.sampler import N_START, Proposal, Sampler
+from explore.search.surrogate import Surrogate
 
-N_START = 20  # configurations drawn before a model is fitted: about two for each axis of a usual space
 POPULATION = 40  # of the genetic samplers: 500 evaluations are then a dozen generations
-
-
-class Proposal(NamedTuple):
-    """A configuration to try."""
-
-    choice: Choice
-    origin: str  # how it was found, in a few words
-    ticket: Any  # the sampler's own
-
-
-class Sampler(Protocol):
-    """Proposes and learns. Deterministic: a function of its seed and of the order and content of calls."""
-
-    def ask(self) -> Proposal:
-        """The next configuration; may be one that was proposed before."""
-
-    def ask_for(self, choice: Choice, origin: str) -> Proposal:
-        """A configuration that the loop chose, to be told as if it had been proposed."""
-
-    def tell(self, proposal: Proposal, costs: Sequence[float] | None, excesses: Sequence[float]) -> None:
-        """What a proposal came to: `costs` to be minimized, None where it did not run or cannot be built.
-
-        `excesses`: one a constraint, always as many; above 0 is by how much it is broken.
-        """
-
-    def tell_more(self, proposal: Proposal, costs: Sequence[float] | None, excesses: Sequence[float]) -> None:
-        """What a proposal that was told already comes to on a larger share of the workload."""
-
-    def drop(self, proposal: Proposal) -> None:
-        """The proposal was known before: nothing is to be learned."""
 
 
 def expect_sampler(name: str) -> None:
@@ -165,7 +135,10 @@ _OPTUNA: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
     ),
 }
 
-SAMPLERS: dict[str, Callable[[str, Domain, int, int], Sampler]] = dict.fromkeys(_OPTUNA, OptunaSampler)
+SAMPLERS: dict[str, Callable[[str, Domain, int, int], Sampler]] = {
+    **dict.fromkeys(_OPTUNA, OptunaSampler),
+    "surrogate": Surrogate,
+}
 
 
 @contextmanager

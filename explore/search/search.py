@@ -27,7 +27,8 @@ from explore.search.hypervolume import costs, grown
 from explore.search.importance import importance
 from explore.search.judge import Judge, known_objectives
 from explore.search.result import Evaluation, SearchResult
-from explore.search.samplers import Proposal, Sampler, make_sampler
+from explore.search.sampler import Proposal, Sampler
+from explore.search.samplers import make_sampler
 from explore.search.scheduler import Ask, Scheduler, WholeOnly
 from explore.store import Store
 from explore.sweep import _keys as keys_of
