@@ -127,12 +127,14 @@ def test_lc_shares_what_is_left() -> None:
 
 
 def problem() -> tuple[Graph, np.ndarray, np.ndarray]:
-    """A network, images, and labels that it has not learned: thirds along a random direction."""
+    """A network, samples, and labels that it has not learned: thirds along a random direction."""
     rng = np.random.default_rng(4)
-    graph = every_op(rng)
-    images = rng.integers(0, 256, (64, 2, 5, 5))
-    scores = images.reshape(64, -1) @ rng.normal(size=50)
-    return graph, images, np.argsort(np.argsort(scores)) * 3 // 64
+    b = Builder(rng)
+    b.act("x", (1, 12), scale=0.01, zero=128)
+    b.op("matmul", ("x", b.weights("w", (12, 16), axis=1), b.bias("b", 16)), "h", scale=0.03, zero=0, relu=True)
+    b.op("matmul", ("h", b.weights("v", (16, 3), axis=1), b.bias("c", 3)), "y", scale=0.1, zero=128)
+    samples = rng.integers(0, 256, (96, 12))
+    return b.graph(("x",), ("y",)), samples, np.argsort(np.argsort(samples @ rng.normal(size=12))) * 3 // 96
 
 
 SCHEME = Compose((Filters(sparsity=0.25), Magnitude(sparsity=0.5), Quantize(bits=3)))
@@ -152,7 +154,7 @@ def test_training_under_a_scheme() -> None:
     assert graph_digest(cut) == graph_digest(SCHEME(graph))
     tuned = straight_through.tuned_graph(graph, SCHEME, batches, seed=0)
     learned, residuals = lc.learned_graph(graph, SCHEME, batches, seed=0)
-    assert right(cut) < 0.5 < right(tuned)
+    assert right(cut) < 0.45 < 0.6 < right(tuned)
     assert right(learned) > right(cut)
     assert len(residuals) == 20 and residuals[-1] < max(residuals)
     for found in (tuned, learned):
