@@ -29,7 +29,7 @@ from sim.kernels.receiver import next_ready
 from sim.parts.fhe import fhe_inventory, hardware_of
 from sim.parts.fhe_columns import Columns, lengths_of
 from sim.parts.fhe_rotation import interval_cycles, length, shape_of, tables
-from sim.run import LayerRun, Run
+from sim.run import LayerRun, Run, made
 from workloads.circuits.circuit import Circuit
 from workloads.mapping.fhe import Program, operand_counts, program_of, result_counts
 from workloads.tfhe.noise import failure_log2
@@ -360,9 +360,9 @@ def _runs(
     ):  # fmt: skip
         where, counted = dict(zip(PHASES, of_phases)), dict(zip(names, counts))  # noqa: B905  one row, one table
         n_macs = counted["key_macs"]
-        layer = LayerRun(
-            name=name, cycles=n_cycles, phases=where, activity=counted, roofline_cycles=bound, n_macs=n_macs,
-            utilization=n_macs / (multipliers * n_cycles),
+        layer = made(
+            LayerRun, name=name, cycles=n_cycles, phases=where, activity=counted, roofline_cycles=bound, n_macs=n_macs,
+            utilization=n_macs / (multipliers * n_cycles), repeat=1, tiling=None,
         )  # fmt: skip
         figures = {
             "bootstraps_per_s": n_bootstraps * clock_mhz * 1e6 / n_cycles,
@@ -370,9 +370,10 @@ def _runs(
             "failure_log2": failures[parameters],
         }
         runs.append(
-            Run(
-                cycles=n_cycles, phases=where, activity=counted, roofline_cycles=bound, layers=(layer,),
-                figures=figures, energies_pj={"bootstrap_energy_pj": n_bootstraps},
+            made(
+                Run, cycles=n_cycles, phases=where, activity=counted, roofline_cycles=bound, layers=(layer,),
+                stages=(), n_inferences=1, latency_cycles=None, initiation_interval=None, figures=figures,
+                energies_pj={"bootstrap_energy_pj": n_bootstraps}, failure=None,
             )
         )  # fmt: skip
     return runs

@@ -34,7 +34,59 @@ def run_times(
     is there in cycle t in cycle next_ready[t] (beyond the array: in t). `events` (n_slices * n_vectors, N_EVENTS) is
     filled run by run; (0, N_EVENTS): not wanted.
     """
-    n_slices, n_vectors = multiply_cycles.shape
+    return _times(
+        multiply_cycles.ravel(), slice_beats, vector_beats, output_words, n_buffers, latency_cycles, arrivals,
+        next_ready, events,
+    )  # fmt: skip
+
+
+@entry
+def run_times_of_all(
+    multiply_cycles: np.ndarray,
+    first_cycles: np.ndarray,
+    slice_beats: np.ndarray,
+    first_beats: np.ndarray,
+    output_words: np.ndarray,
+    first_words: np.ndarray,
+    n_slices: np.ndarray,
+    n_vectors: int,
+    vector_beats: np.ndarray,
+    n_buffers: np.ndarray,
+    latency_cycles: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(cycles, drain cycles), each (n_machines,) int64, of `run_times` on many machines, nothing stalled.
+
+    What is read of slices lies in three pools, from first_*[machine] on; the others are (n_machines,) int64.
+    """
+    n_machines = len(n_slices)
+    cycles, drains = np.empty(n_machines, np.int64), np.empty(n_machines, np.int64)
+    always, no_events = np.zeros(0, np.int64), np.zeros((0, N_EVENTS), np.int64)
+    for i in range(n_machines):
+        n = n_slices[i]
+        cycles[i], drains[i] = _times(
+            multiply_cycles[first_cycles[i] : first_cycles[i] + n * n_vectors],
+            slice_beats[first_beats[i] : first_beats[i] + n], vector_beats[i],
+            output_words[first_words[i] : first_words[i] + n], n_buffers[i], latency_cycles[i], always, always,
+            no_events,
+        )  # fmt: skip
+    return cycles, drains
+
+
+@inner
+def _times(
+    multiply_cycles: np.ndarray,
+    slice_beats: np.ndarray,
+    vector_beats: int,
+    output_words: np.ndarray,
+    n_buffers: int,
+    latency_cycles: int,
+    arrivals: np.ndarray,
+    next_ready: np.ndarray,
+    events: np.ndarray,
+) -> tuple[int, int]:
+    """`run_times`, multiply cycles (n_slices * n_vectors,) of run after run."""
+    n_slices = len(slice_beats)
+    n_vectors = len(multiply_cycles) // n_slices
     slice_free = np.zeros(n_buffers, np.int64)  # first cycle in which a buffer takes a beat
     vector_free = np.zeros(n_buffers, np.int64)
     # No beat is taken before cycle 1.
@@ -52,7 +104,7 @@ def run_times(
             vector_first, taken = _take(earliest, n_beats, vector_beats, latency_cycles, arrivals)
             n_beats += vector_beats
             started = max(loaded, taken, ended) + 1
-            multiplied = started + PRIME + multiply_cycles[index, vector]
+            multiplied = started + PRIME + multiply_cycles[run]
             vector_free[run % n_buffers] = multiplied
             drained = multiplied + SETTLE
             ended = drain(drained + OUTPUT_PIPELINE, output_words[index], next_ready)
