@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from functools import cache
 from types import ModuleType
 
 from designs.errors import InputError
@@ -12,7 +13,13 @@ from designs.spelling import nearest
 
 def names() -> tuple[str, ...]:
     """Every family's name, in alphabetical order."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    return _names_in(tuple(__path__))
+
+
+@cache
+def _names_in(folders: tuple[str, ...]) -> tuple[str, ...]:
+    """Folders are looked at once: a search of a point at a time asks as often as it simulates."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(folders)))
 
 
 def metrics(family: str) -> tuple[str, ...]:
