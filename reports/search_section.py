@@ -14,7 +14,7 @@ from reports.plan import FamilyTable, Plan
 from reports.searches import Find, finds, joint_front, point_key, samplers
 from reports.section import Lead, draw_plans
 from reports.tables import Cell, Table, cell, make_table
-from reports.units import digits, listing, metric_name, metric_text
+from reports.units import digits, listing, metric_name, readable_unit, superscript
 
 
 def make_lead(results: Sequence[SearchResult], space: Space, evaluations_csv: str) -> Lead:
@@ -23,7 +23,7 @@ def make_lead(results: Sequence[SearchResult], space: Space, evaluations_csv: st
     data = hypervolume.hypervolume_data(results)
     pictures, missing = draw_plans(_plans(results, every, space, data))
     table = search_table(results, data)
-    remark = "Means over the seeds of a sampler, where a column does not say total. Notes are below the figures."
+    remark = "Means over the seeds of a sampler; computed and from store are sums. Notes are below the figures."
     return Lead(
         title="The searches",
         sentences=[_asked(results, space), _came_to(every)],
@@ -71,10 +71,7 @@ def n_points_text(n: int) -> str:
     if n < 10**9:
         return f"{n:,} points"
     exponent = len(str(n)) - 1
-    return f"{n // 10 ** (exponent - 1) / 10:.1f} × 10{str(exponent).translate(_SUPERSCRIPTS)} points"
-
-
-_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+    return f"{n // 10 ** (exponent - 1) / 10:.1f} × 10{superscript(exponent)} points"
 
 
 def _came_to(every: Sequence[Find]) -> str:
@@ -111,19 +108,19 @@ def _plans(
         of = f"{metric_name(x)} and {metric_name(y)}" if x else metric_name(y)
         yield Plan(
             f"search_found_{number}", f"How the front was found, {of}", found.found_data(results, x, y),
-            found.takeaway, found.draw, "no point was simulated whole",
+            found.takeaway if number == 1 else found.same_points, found.draw, "no point was simulated whole",
         )  # fmt: skip
-    if any(not find.is_full for find in every):
-        yield Plan("search_rungs", "Rungs", rungs.rungs_data(results), rungs.takeaway, rungs.draw, "no parts")
-    yield Plan(
-        "search_importance", "Importance of axes", search_importance.search_importance_data(results),
-        search_importance.takeaway, search_importance.draw, "too few evaluations to tell, or no axis",
-    )  # fmt: skip
     yield Plan(
         "search_parallel", "Parameters of the front",
         parallel.parallel_data(every, space.open_axes, objectives, mean_importance(results)),
         parallel.takeaway, parallel.draw, "no feasible point, or fewer than two axes and objectives",
     )  # fmt: skip
+    yield Plan(
+        "search_importance", "Importance of axes", search_importance.search_importance_data(results),
+        search_importance.takeaway, search_importance.draw, "too few evaluations to tell, or no axis",
+    )  # fmt: skip
+    if any(not find.is_full for find in every):
+        yield Plan("search_rungs", "Rungs", rungs.rungs_data(results), rungs.takeaway, rungs.draw, "no parts")
 
 
 def pairs(objectives: Sequence[str]) -> Sequence[tuple[str | None, str]]:
@@ -147,8 +144,7 @@ def search_table(results: Sequence[SearchResult], data: hypervolume.HypervolumeD
     columns = [
         ("sampler", False), ("seeds", True), ("evaluations", True), ("of parts", True), ("work", True),
         ("hypervolume", True), ("standard deviation", True), ("lowest", True), ("highest", True), ("front size", True),
-        ("on joint front", True), ("refused", True), ("repeated", True), ("computed total", True),
-        ("from store total", True),
+        ("on joint front", True), ("refused", True), ("repeated", True), ("computed", True), ("from store", True),
     ]  # fmt: skip
     objectives = results[0].objectives
     best = {point_key(find.row) for find in joint_front(finds(results), objectives)}
@@ -220,5 +216,7 @@ def _box(every: Sequence[Find], objectives: Sequence[str]) -> str:
     for name in objectives:
         values = [find.row[name] for find in every if find.counts and find.row.get(name) is not None]
         best, worst = (max, min) if name in MAXIMIZED else (min, max)
-        spans.append(f"{metric_name(name)} {metric_text(best(values), name)} to {metric_text(worst(values), name)}")
+        unit = readable_unit(name, values)
+        ends = " to ".join(digits(end(values) / unit.factor) for end in (best, worst))
+        spans.append(f"{metric_name(name)} {ends} {unit.label}".rstrip())
     return listing(spans)

@@ -21,6 +21,7 @@ class Find(NamedTuple):
     evaluation: Evaluation
     number: int  # in its search, from 1
     work: float  # simulated by its search so far, itself included, in full evaluations
+    first: Evaluation  # of its configuration: the same one unless that was promoted
 
     @property
     def row(self) -> Row:
@@ -59,9 +60,11 @@ def finds(results: Iterable[SearchResult]) -> list[Find]:
     found = []
     for result in results:
         work = 0.0
+        first_of: dict[int, Evaluation] = {}
         for number, evaluation in enumerate(result.evaluations, start=1):
             work += evaluation.share
-            found.append(Find(result, evaluation, number, work))
+            first = first_of.setdefault(evaluation.trial, evaluation)
+            found.append(Find(result, evaluation, number, work, first))
     return found
 
 
@@ -101,6 +104,9 @@ def point_key(row: Row) -> str:
 
 
 def origin_kind(find: Find) -> str:
-    """How a point was found without what differs from one to the next: "generation 3" is "generation"."""
-    words = re.sub(r"\s+", " ", re.sub(r"\b\d+\b", "", find.evaluation.origin)).strip(" :,")
-    return words or find.result.sampler
+    """How a point was found without what differs from one to the next: "generation 3" is "generation".
+
+    Of a configuration that was promoted it is how that was found: "tpe, promoted".
+    """
+    words = re.sub(r"\s+", " ", re.sub(r"\b\d+\b", "", find.first.origin)).strip(" :,") or find.result.sampler
+    return words if find.first.share == find.evaluation.share else f"{words}, promoted"

@@ -113,6 +113,22 @@ def metric_unit(metric: str, values: Iterable[float]) -> Unit:
     return unit_for(values, stored) if stored in _LADDERS and metric != "edp_pj_ns" else Unit(1, "")
 
 
+def readable_unit(metric: str, values: Iterable[float]) -> Unit:
+    """As `metric_unit`; of numbers of a million and more without a unit that fits, a power of ten: "10¹⁵ pJ·ns"."""
+    values = list(values)
+    unit = metric_unit(metric, values)
+    largest = max(map(abs, values), default=0.0)
+    if unit.label or largest < 1e6:
+        return unit
+    exponent = 3 * (math.floor(math.log10(largest)) // 3)
+    return Unit(10.0**exponent, f"10{superscript(exponent)}{' pJ·ns' if metric == 'edp_pj_ns' else ''}")
+
+
+def superscript(number: int) -> str:
+    """Digits of an exponent."""
+    return str(number).translate(str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"))
+
+
 def metric_text(value: float, metric: str) -> str:
     """A value of a metric with its unit; of accuracy to a tenth of a per cent."""
     if metric == "accuracy":

@@ -12,7 +12,7 @@ from explore.search.result import SearchResult
 from reports import style
 from reports.figures.pareto import axis_label
 from reports.searches import Find, finds, joint_front, origin_kind, point_key
-from reports.units import Unit, capital, listing, metric_name, metric_unit
+from reports.units import Unit, capital, listing, metric_name, readable_unit
 
 N_TONES = 4  # ages of evaluations told apart: quarters of a search
 MOST_ORIGINS = 6  # beyond these, origins become "other"
@@ -53,8 +53,8 @@ def found_data(results: Sequence[SearchResult], x: str | None, y: str) -> FoundD
     known = [find for find in _first_of_each(every) if _knows(find, y) and (x is None or _knows(find, x))]
     if not known:
         return None
-    x_unit = WORK if x is None else metric_unit(x, (find.row[x] for find in known))
-    y_unit = metric_unit(y, (find.row[y] for find in known))
+    x_unit = WORK if x is None else readable_unit(x, (find.row[x] for find in known))
+    y_unit = readable_unit(y, (find.row[y] for find in known))
 
     def place(find: Find) -> Point:
         return (find.work if x is None else find.row[x] / x_unit.factor), find.row[y] / y_unit.factor
@@ -103,11 +103,9 @@ def takeaway(data: FoundData) -> str:
     if not data.front:
         said = "No full evaluation keeps the constraints: there is no front."
     else:
-        origins = listing(f"{len(points):,} from {origin}" for origin, points in data.front.items())
-        n_points = "The one point" if data.n_front == 1 else f"Of {data.n_front:,} points"
-        said = f"{n_points} on the front of all searches" + (
-            f" came from {next(iter(data.front))}." if data.n_front == 1 else f", {origins}."
-        )
+        origins = listing(f"{origin} ({len(points):,})" for origin, points in data.front.items())
+        n_points = "one point" if data.n_front == 1 else f"{data.n_front:,} points"
+        said = f"The front of all searches has {n_points}: {origins}."
         if len(data.by_sampler) > 1:
             said += f" First found by {listing(f'{s} ({n:,})' for s, n in data.by_sampler.items())}."
     if any(data.tones):
@@ -121,11 +119,20 @@ def takeaway(data: FoundData) -> str:
     return said
 
 
+def same_points(data: FoundData) -> str:
+    """What a further figure of the same searches shows."""
+    return f"The same points in {data.x_name.lower()} and {data.y_name.lower()}; the front is that of all objectives."
+
+
 def draw(data: FoundData) -> Figure:
     """Infeasible ones as faint crosses, ages in grey, the front coloured and marked by origin."""
     figure, axes = style.new_axes(3.5)
     places = [p for points in (data.infeasible, *data.tones, *data.front.values()) for p in points]
-    style.scale_axis(axes, "x", [x for x, _ in places])
+    if data.x_unit == WORK:
+        axes.set_xlim(0, 1.03 * max(x for x, _ in places))
+        axes.xaxis.grid(True)
+    else:
+        style.scale_axis(axes, "x", [x for x, _ in places])
     style.scale_axis(axes, "y", [y for _, y in places])
     is_raster = len(places) > _MOST_VECTOR_POINTS
     if data.infeasible:

@@ -14,8 +14,9 @@ from explore.search.hypervolume import Box, full_costs, full_work, trace
 from explore.search.result import SearchResult
 from reports import style
 from reports.searches import samplers
-from reports.units import digits, listing, percent
+from reports.units import listing, percent, plain
 
+MOST_BANDS = 5  # of more samplers only the means are drawn
 MOST_SEED_LINES = 12  # more searches than this are shown by their band only
 _DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)))
 
@@ -32,11 +33,6 @@ class SamplerCurve(NamedTuple):
     high: Steps
 
     @property
-    def end(self) -> float:
-        """Work of its longest search."""
-        return max(steps[-1][0] for steps in self.seeds)
-
-    @property
     def finals(self) -> list[float]:
         """Hypervolume of each search at its end."""
         return [steps[-1][1] for steps in self.seeds]
@@ -47,7 +43,6 @@ class HypervolumeData(NamedTuple):
 
     curves: list[SamplerCurve]
     end: float
-    n_objectives: int
 
 
 def hypervolume_data(results: Sequence[SearchResult]) -> HypervolumeData | None:
@@ -61,7 +56,7 @@ def hypervolume_data(results: Sequence[SearchResult]) -> HypervolumeData | None:
     if box is None or box.ideal == box.reference:
         return None
     curves = [_curve(name, [_steps(result, box) for result in of_it]) for name, of_it in samplers(results).items()]
-    return HypervolumeData(curves, max(result.work for result in results), len(results[0].objectives))
+    return HypervolumeData(curves, max(result.work for result in results))
 
 
 def box_of(results: Sequence[SearchResult]) -> Box | None:
@@ -103,24 +98,22 @@ def work_to(steps: Steps, value: float) -> float | None:
 
 
 def takeaway(data: HypervolumeData) -> str:
-    """Who dominates most at the end, and how much sooner the best gets where the others end."""
+    """Who dominates most at the end, and how much sooner the best gets where the next ends."""
     ranked = sorted(data.curves, key=lambda curve: -curve.mean[-1][1])
-    differ = min(curve.end for curve in data.curves) < 0.95 * data.end
-    ends = listing(_ends(curve, with_work=differ) for curve in ranked[:4])
-    said = f"At the end {ends} of the box between the best and the worst point known"
+    shortest = min(steps[-1][0] for curve in data.curves for steps in curve.seeds)
+    after = plain(data.end) if shortest > 0.95 * data.end else f"{plain(shortest)} to {plain(data.end)}"
+    best, *others = (_ends(curve) for curve in ranked[:4])
+    said = f"After {after} evaluations' worth of work {ranked[0].sampler} dominates {best} of the box between the best "
+    said += "and the worst point known"
+    said += f", {listing(f'{c.sampler} {end}' for c, end in zip(ranked[1:4], others, strict=True))}" if others else ""
     said += f"; {len(ranked) - 4} more samplers have less." if len(ranked) > 4 else "."
-    said = said.replace(ranked[0].sampler, f"{ranked[0].sampler} dominates", 1)
-    if len(ranked) > 1 and (sooner := _sooner(ranked[0], ranked[1])):
-        said += sooner
-    n_seeds = {len(curve.seeds) for curve in data.curves}
-    return f"{said} {_shown(data)}" if max(n_seeds) > 1 else said
+    said += _sooner(ranked[0], ranked[1]) if others else ""
+    return f"{said} {_shown(data)}".strip()
 
 
-def _ends(curve: SamplerCurve, *, with_work: bool) -> str:
+def _ends(curve: SamplerCurve) -> str:
     mean, low, high = curve.mean[-1][1], curve.low[-1][1], curve.high[-1][1]
-    span = f" ({low:.3f} to {high:.3f} over {len(curve.seeds)} seeds)" if len(curve.seeds) > 1 else ""
-    after = f" after {digits(curve.end)} evaluations" if with_work else ""
-    return f"{curve.sampler} {mean:.3f}{after}{span}"
+    return f"{mean:.3f} ({low:.3f} to {high:.3f})" if len(curve.seeds) > 1 else f"{mean:.3f}"
 
 
 def _sooner(best: SamplerCurve, second: SamplerCurve) -> str:
@@ -132,13 +125,17 @@ def _sooner(best: SamplerCurve, second: SamplerCurve) -> str:
 
 
 def _shown(data: HypervolumeData) -> str:
+    """What lines and bands are, where a sampler has several seeds."""
+    if max(len(curve.seeds) for curve in data.curves) == 1:
+        return ""
+    bands = "ranges" if len(data.curves) > MOST_BANDS else "bands and ranges"
     lines = "; thin lines are seeds" if shows_seeds(data) else ""
-    return f"Lines are means, bands reach from the lowest to the highest seed{lines}."
+    return f"Lines are means over seeds, {bands} reach from the lowest seed to the highest{lines}."
 
 
 def shows_seeds(data: HypervolumeData) -> bool:
     """Whether searches are few enough for a line each."""
-    return sum(len(curve.seeds) for curve in data.curves) <= MOST_SEED_LINES
+    return len(data.curves) <= MOST_BANDS and sum(len(curve.seeds) for curve in data.curves) <= MOST_SEED_LINES
 
 
 def draw(data: HypervolumeData) -> Figure:
@@ -146,7 +143,7 @@ def draw(data: HypervolumeData) -> Figure:
     figure, axes = style.new_axes(3.3)
     for index, curve in enumerate(data.curves):
         colour, dashes = style.SERIES[index % len(style.SERIES)], _DASHES[index // len(style.SERIES) % len(_DASHES)]
-        if len(curve.seeds) > 1:
+        if len(curve.seeds) > 1 and len(data.curves) <= MOST_BANDS:
             works = _until([work for work, _ in curve.mean], data.end)
             low, high = (_until([v for _, v in steps], steps[-1][1]) for steps in (curve.low, curve.high))
             axes.fill_between(works, low, high, step="post", color=colour, alpha=0.14, linewidth=0)
@@ -155,7 +152,7 @@ def draw(data: HypervolumeData) -> Figure:
         axes.step(*_line(curve.mean, data.end), where="post", color=colour, linestyle=dashes, linewidth=1.6,
                   label=curve.sampler, zorder=4)  # fmt: skip
     axes.set_xlim(0, data.end)
-    axes.set_ylim(_floor(data), 1.0 if data.n_objectives > 1 else 1.02)
+    axes.set_ylim(_floor(data), min(1.05 * max(curve.high[-1][1] for curve in data.curves) or 1.0, 1.01))
     axes.grid(True)
     axes.set_xlabel("Simulated work (full evaluations)")
     axes.set_ylabel("Hypervolume (share of the box)")

@@ -16,7 +16,7 @@ from designs.objectives import MAXIMIZED
 from reports import style
 from reports.searches import Find, joint_front, point_key
 from reports.study import Row
-from reports.units import capital, metric_name, metric_unit, parameter, plain, unit_for
+from reports.units import capital, metric_name, parameter, plain, readable_unit, unit_for
 
 MOST_SCALES = 14  # more would not be readable
 MOST_FRONT = 200  # lines of the front
@@ -118,7 +118,7 @@ def _labels(name: str, values: Sequence[Any]) -> tuple[str, list[str]]:
 
 
 def _objective_column(metric: str, rows: Sequence[Row]) -> tuple[Scale, list[Position]]:
-    unit = metric_unit(metric, (row[metric] for row in rows))
+    unit = readable_unit(metric, (row[metric] for row in rows))
     values = [row[metric] / unit.factor for row in rows]
     place, at_ticks = _numeric(min(values), max(values), is_log=style.is_wide(values), base=10)
     better = "high" if metric in MAXIMIZED else "low"
@@ -205,7 +205,7 @@ def _scale(axes: Axes, x: int, scale: Scale) -> None:
     for at, label in labels:
         axes.annotate(
             broken(label), (x, at), (3, 0), textcoords="offset points", va="center", ha="left", zorder=5,
-            size=style.FONT_POINTS - 2, linespacing=0.95,
+            size=style.FONT_POINTS - 2, linespacing=1.05,
             bbox={"boxstyle": "square,pad=0.08", "facecolor": style.PAPER, "edgecolor": "none", "alpha": 0.75},
         )  # fmt: skip
     arrow = {"low": " ↓", "high": " ↑"}.get(scale.better, "")

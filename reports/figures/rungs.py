@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from explore.search.result import SearchResult
 from reports import style
 from reports.searches import samplers
-from reports.units import digits, percent
+from reports.units import percent, plain
 
 
 class Rung(NamedTuple):
@@ -67,8 +67,8 @@ def takeaway(data: RungsData) -> str:
         work = sum(rung.work for rung in rungs)
         of_parts = sum(rung.work for rung in rungs if rung.share < 1)
         phrases.append(
-            f"{sampler} began {digits(n_begun)} configurations for {digits(work)} evaluations' worth of work "
-            f"({percent(of_parts / work)} of it on parts) and simulated {digits(n_whole)} whole"
+            f"{sampler} began {plain(n_begun)} configurations for {plain(work)} evaluations' worth of work "
+            f"({percent(of_parts / work)} of it on parts) and simulated {plain(n_whole)} whole"
         )
     mean = " Numbers are means over seeds." if max(data.n_seeds.values()) > 1 else ""
     return f"{'; '.join(phrases)}. A rung simulates that share of the workload.{mean}"
@@ -80,7 +80,7 @@ def draw(data: RungsData) -> Figure:
     lines: list[tuple[str, Rung | None]] = []  # a heading for each sampler where there are several, and its rungs
     for sampler, rungs in data.samplers.items():
         lines += [] if is_lone else [(sampler, None)]
-        lines += [(f"rung {number}: {digits(100 * rung.share)} %", rung) for number, rung in enumerate(rungs)]
+        lines += [(f"rung {number}: {plain(100 * rung.share)} %", rung) for number, rung in enumerate(rungs)]
     bars = [(position, rung) for position, (_, rung) in enumerate(lines) if rung is not None]
     figure, counts, works = style.new_pair(1.0 + 0.27 * len(lines), width_ratios=(3, 2))
     for position, rung in bars:
@@ -90,7 +90,7 @@ def draw(data: RungsData) -> Figure:
         counts.barh(position, rest, left=rung.n_promoted, height=0.66, color=style.SKY, label=label[1])
         works.barh(position, rung.work, height=0.66, color=style.SLATE)
         for axes, amount in ((counts, rung.n_evaluations), (works, rung.work)):
-            axes.annotate(digits(amount), (amount, position), (3, 0), textcoords="offset points", va="center_baseline")
+            axes.annotate(plain(amount), (amount, position), (3, 0), textcoords="offset points", va="center_baseline")
     for axes, most in ((counts, max(r.n_evaluations for _, r in bars)), (works, max(r.work for _, r in bars))):
         axes.set_xlim(0, 1.4 * most)
         axes.xaxis.grid(True)

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
 from explore.search.result import SearchResult
 from reports.figures import importance
@@ -48,4 +49,6 @@ def takeaway(data: ImportanceData) -> str:
 def draw(data: ImportanceData) -> Figure:
     """A thin bar for each objective and axis."""
     largest = max(share for shares in data.explained.values() for share in shares)
-    return importance.bars(data, "Importance of the axis (%)", most=min(100, 20 * math.ceil(5 * largest + 0.25)))
+    figure = importance.bars(data, "Importance of the axis (%)", most=min(100, 20 * math.ceil(5 * largest + 0.25)))
+    figure.axes[0].xaxis.set_major_locator(MultipleLocator(20 if largest > 0.4 else 10 if largest > 0.2 else 5))
+    return figure

@@ -169,7 +169,7 @@ def test_the_table_counts_and_averages():
     assert lines[0] == {
         "sampler": "tpe", "seeds": "2", "evaluations": "2.5", "work": "2.5", "hypervolume": "0.125",
         "standard deviation": "0.177", "lowest": "0.000", "highest": "0.250", "front size": "2.5",
-        "on joint front": "3", "refused": "1", "repeated": "2", "computed total": "5", "from store total": "0",
+        "on joint front": "3", "refused": "1", "repeated": "2", "computed": "5", "from store": "0",
     }  # fmt: skip
     assert (lines[1]["hypervolume"], lines[1]["standard deviation"], lines[1]["refused"]) == ("0.250", "-", "4")
 
