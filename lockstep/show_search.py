@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from designs.space import Space
 from explore.pareto import pareto_front
+from explore.search.fidelity import LEAST, Fidelity
 from explore.search.hypervolume import Box, full_costs, hypervolume
 from explore.search.result import SearchResult
 from lockstep.show import points_of
@@ -47,9 +49,22 @@ def _search(result: SearchResult, box: Box | None) -> dict[str, Any]:
         "cached": result.cached,
         "seconds": result.seconds,
         "ended": result.ended,
+        "fidelities": [_fidelity(each) for each in result.fidelities],
         "hypervolume": None if box is None else hypervolume(full_costs(result), box),
         "importance": {name: dict(shares) for name, shares in result.importance.items()},
         "pareto_front": [dict(row) for row in result.pareto_front],
+    }
+
+
+def _fidelity(found: Fidelity) -> dict[str, Any]:
+    """NaN, where all trials are equal in an objective, is None."""
+    correlations = [None if math.isnan(value) else value for value in found.correlations]
+    return {
+        "share": found.share,
+        "trials": found.n_trials,
+        "correlations": correlations,
+        "doubtful": found.is_doubtful,
+        "refused": found.is_refuted,
     }
 
 
@@ -108,10 +123,32 @@ def _spread(values: Sequence[float]) -> Cell:
 
 def _remarks(results: Sequence[SearchResult], space: Space) -> list[str]:
     found = [f"{each.sampler}, seed {each.seed}: ended early: {each.ended}" for each in results if each.ended]
+    found += [line for each in results for line in _fidelities(each)]
     unknown = [name for name in space.objectives if name not in results[0].objectives]
     if unknown:
         found.append(f"{', '.join(unknown)}: not known for any point (no labels?), so not among the objectives")
     return found
+
+
+def _fidelities(result: SearchResult) -> list[str]:
+    """How parts of the workload ranked designs, for a warning where they did so badly."""
+    lines = []
+    for each in result.fidelities:
+        if not each.correlations:
+            continue
+        told = ", ".join(
+            f"{metric_name(name)} {value:.2f}"
+            for name, value in zip(result.objectives, each.correlations, strict=True)
+            if not math.isnan(value)
+        )
+        verdict = (
+            "; it was refused" if each.is_refuted else f"; below {LEAST}: do not trust it" if each.is_doubtful else ""
+        )
+        lines.append(
+            f"{result.sampler}, seed {result.seed}: rank correlation of 1/{round(1 / each.share)} of the workload with "
+            f"the whole, over {each.n_trials} trials: {told}{verdict}"
+        )
+    return lines
 
 
 def _box(results: Sequence[SearchResult]) -> Box | None:

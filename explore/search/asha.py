@@ -113,32 +113,47 @@ class Asha(Generic[Cost]):
         self._rungs: list[_Rung[Cost]] = [_Rung() for _ in self.resources]
         self._running: set[tuple[int, int]] = set()
         self._n_trials = 0
+        self._first = 0  # rung at which new configurations begin
 
     @property
     def n_trials(self) -> int:
         """Configurations begun."""
         return self._n_trials
 
+    @property
+    def first_rung(self) -> int:
+        """Where new configurations begin."""
+        return self._first
+
     def get_job(self) -> Job:
-        """What to run next: a promotion from the highest rung that has one, else a new configuration at rung 0.
+        """What to run next: a promotion from the highest rung that has one, else a new configuration at the lowest.
 
         Of the completed results of rung k the best floor(n_k / eta) may go on; the first of them that did not yet is
-        promoted to rung k + 1. A job at rung 0 is a new configuration: the caller draws it.
+        promoted to rung k + 1. A new configuration's number is that of those begun before: the caller draws it.
         """
         promotion = self.get_promotion()
         if promotion is not None:
             return promotion
         self._n_trials += 1
-        return self._begin(self._n_trials - 1, 0)
+        return self._begin(self._n_trials - 1, self._first)
 
     def get_promotion(self) -> Job | None:
         """`get_job` where no configuration is left to draw: None where nobody may go on now."""
-        for rung in range(len(self._rungs) - 2, -1, -1):
+        for rung in range(len(self._rungs) - 2, self._first - 1, -1):
             trial = self._promotable(rung)
             if trial is not None:
                 self._rungs[rung].promoted.add(trial)
                 return self._begin(trial, rung + 1)
         return None
+
+    def begin_at(self, rung: int) -> None:
+        """New configurations begin at this rung from now on, and none goes on from below: a larger early-stopping rate.
+
+        Only upwards, to the top rung at most; ValueError otherwise.
+        """
+        if not self._first <= rung < len(self._rungs):
+            raise ValueError(f"rung: wanted {self._first} to {len(self._rungs) - 1}, got {rung}")
+        self._first = rung
 
     def report(self, job: Job, cost: Cost) -> None:
         """The result of a job, once; ValueError for one that is not running."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from explore.evaluate import Row
+from explore.search.fidelity import Fidelity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,7 @@ class SearchResult:
     seconds: float
     pareto_front: tuple[Row, ...]  # of the feasible full evaluations; sorted by the first objective
     importance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # objective -> axis -> share; add to 1
+    fidelities: tuple[Fidelity, ...] = ()  # of each share below 1 that was simulated: how it ranks designs
     ended: str = ""  # why it ended before its budget was used; empty where it did not
 
     @property

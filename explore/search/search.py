@@ -179,6 +179,7 @@ class _Loop:
             seconds=seconds,
             pareto_front=tuple(front_of(self._space, rows)),
             importance=importance(self._domain, choices, costs(rows, objectives), objectives, seed),
+            fidelities=self._scheduler.fidelities,
             ended=self._asking.ended,
         )
 
