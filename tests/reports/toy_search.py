@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from designs.axes import Axis
@@ -22,9 +23,9 @@ SPACE = Space(
 
 
 def found(
-    area: float, latency: float, *, share: float = 1.0, trial: int = 0, origin: str = "tpe", **more: Any
+    area: float, latency: float, *, share: float = 1.0, trial: int = -1, origin: str = "tpe", **more: Any
 ) -> Evaluation:
-    """An evaluation with these metrics, of a point of its own."""
+    """An evaluation with these metrics, of a point of its own; `result` gives it a trial of its own too."""
     feasible = more.pop("feasible", True)
     point = more.pop("point", SPACE.defaults | {"array_rows": int(area), "array_cols": int(latency)})
     row = {"point": point, "failure": None, "area_um2": area, "latency_ns": latency, "energy_pj": 1.0, **more}
@@ -34,6 +35,7 @@ def found(
 def result(evaluations: Sequence[Evaluation], sampler: str = "tpe", seed: int = 0, **more: Any) -> SearchResult:
     """A search that made these evaluations."""
     objectives = more.pop("objectives", OBJECTIVES)
+    evaluations = [replace(e, trial=100 + i) if e.trial < 0 else e for i, e in enumerate(evaluations)]
     full = [e.row for e in evaluations if e.share == 1 and e.feasible]
     given = {
         "space": "toy", "family": "tensor", "workload": "toy_net", "budget": 4.0, "constraints": (), "n_refused": 1,
