@@ -47,7 +47,7 @@ class OptunaSampler:
         self._name, self._domain = name, domain
         with quiet():
             self._sampler = _OPTUNA[name](seed)
-            self._study = optuna.create_study(directions=["minimize"] * n_objectives, sampler=self._sampler)
+            self.study = optuna.create_study(directions=["minimize"] * n_objectives, sampler=self._sampler)
         self._distributions = distributions(domain)
         self._worst: list[float] | None = None
         self._waiting: list[tuple[Proposal, Sequence[float]]] = []  # did not run, before any did
@@ -55,13 +55,13 @@ class OptunaSampler:
     def ask(self) -> Proposal:
         """The next configuration."""
         with quiet():
-            trial = self._study.ask(self._distributions)
+            trial = self.study.ask(self._distributions)
         return Proposal(self._choice(trial), self._origin(trial), trial)
 
     def ask_for(self, choice: Choice, origin: str) -> Proposal:
         """A configuration that the loop chose."""
         places = dict(zip(self._distributions, choice, strict=True))
-        self._study.enqueue_trial(places)
+        self.study.enqueue_trial(places)
         return self.ask()._replace(choice=choice, origin=origin)
 
     def tell(self, proposal: Proposal, costs: Sequence[float] | None, excesses: Sequence[float]) -> None:
@@ -85,7 +85,7 @@ class OptunaSampler:
         constraints = {str(index): float(excess) for index, excess in enumerate(excesses)}
         params = dict(zip(self._distributions, proposal.choice, strict=True))
         with quiet():
-            self._study.add_trial(
+            self.study.add_trial(
                 optuna.trial.create_trial(
                     params=params, distributions=self._distributions, values=list(costs), constraints=constraints
                 )
@@ -93,14 +93,14 @@ class OptunaSampler:
 
     def drop(self, proposal: Proposal) -> None:
         """Failed trials are in no model and in no population."""
-        self._study.tell(proposal.ticket, state=TrialState.FAIL)
+        self.study.tell(proposal.ticket, state=TrialState.FAIL)
 
     def _finish(self, proposal: Proposal, costs: Sequence[float], excesses: Sequence[float]) -> None:
         trial: Trial = proposal.ticket
         for index, excess in enumerate(excesses):
             trial.set_constraint(str(index), float(excess))
         with quiet():
-            self._study.tell(trial, list(costs))
+            self.study.tell(trial, list(costs))
 
     def _choice(self, trial: Trial) -> Choice:
         return self._domain.canonical([int(trial.params[name]) for name in self._distributions])
@@ -108,10 +108,10 @@ class OptunaSampler:
     def _origin(self, trial: Trial) -> str:
         sampler = self._sampler
         if isinstance(sampler, optuna.samplers.BaseGASampler):
-            generation = sampler.get_trial_generation(self._study, self._study.get_trials(deepcopy=False)[trial.number])
+            generation = sampler.get_trial_generation(self.study, self.study.get_trials(deepcopy=False)[trial.number])
             return f"generation {generation}" if generation else "random start"
         if self._name in ("tpe", "gp"):
-            n_done = sum(done.state == TrialState.COMPLETE for done in self._study.get_trials(deepcopy=False))
+            n_done = sum(done.state == TrialState.COMPLETE for done in self.study.get_trials(deepcopy=False))
             return self._name if n_done >= N_START else "random start"
         return self._name
 
