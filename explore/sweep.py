@@ -181,6 +181,6 @@ class _Batches:
         return batch
 
     def took(self, n_points: int, seconds: float) -> None:
-        """Learn from a batch: grow at most twofold, so that one quick batch cannot make a slow one."""
+        """Learn from a batch: change at most twofold, since a worker's first one may be slow, and one may be quick."""
         fitting = int(BATCH_SECONDS / (seconds / n_points + 1e-9))
-        self._size = max(1, min(fitting, 2 * self._size, LARGEST_BATCH))
+        self._size = max(1, self._size // 2, min(fitting, 2 * self._size, LARGEST_BATCH))

@@ -102,11 +102,11 @@ class _ClusterRunner:
 
     # Batches
 
-    async def _answer(self, name: str, points: tuple[Point, ...]) -> Answer:
+    async def _answer(self, name: str, points: tuple[Point, ...], *, alone: bool = False) -> Answer:
         """A batch that a worker died with goes to another one, which has nothing else then."""
         n_deaths = 0
         while n_deaths <= MAX_DEATHS:
-            worker = await self._take_worker(alone=n_deaths > 0)
+            worker = await self._take_worker(alone=alone or n_deaths > 0)
             try:
                 answer = await self._run_on(worker, name, points)
             finally:
@@ -123,7 +123,7 @@ class _ClusterRunner:
 
     async def _answer_each(self, name: str, points: tuple[Point, ...]) -> Answer:
         """Point by point: the one that kills is found, the others are answered."""
-        answers = [await self._answer(name, (point,)) for point in points]
+        answers = [await self._answer(name, (point,), alone=True) for point in points]
         return Answer([row for answer in answers for row in answer.rows], sum(answer.seconds for answer in answers))
 
     async def _run_on(self, worker: _Worker, name: str, points: tuple[Point, ...]) -> Answer | None:

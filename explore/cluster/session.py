@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, contextmanager
+from multiprocessing import resource_tracker
 from typing import TypeVar
 
 from distributed import Client, LocalCluster
@@ -61,6 +62,7 @@ def session(
                 started.cancel()
 
     thread = threading.Thread(target=asyncio.run, args=(live(),), name="lockstep-cluster", daemon=True)
+    resource_tracker.ensure_running()  # else the thread would start it, which lets interrupts in again
     with _without_interrupts():  # the thread, and what it starts, inherit it: Ctrl-C is the main thread's to handle
         thread.start()
     served, loop, ended = started.result()
@@ -90,7 +92,7 @@ async def _client(
             ) from error
     client = await stack.enter_async_context(client)
     if dashboard is not None:
-        dashboard(_dashboard_of(client))
+        dashboard(_dashboard_of(client, address is None))
     return client
 
 
@@ -101,13 +103,12 @@ async def _local_cluster(n_workers: int, dashboard: bool) -> LocalCluster:
             "workers: wanted a script whose work is under `if __name__ == '__main__':`, since workers import it, "
             "got one without; put it there"
         )
-    shown = dashboard and importlib.util.find_spec("bokeh") is not None
     try:
         return await LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=n_workers,
             threads_per_worker=1,
             host="127.0.0.1",
-            dashboard_address="127.0.0.1:0" if shown else None,
+            dashboard_address="127.0.0.1:0" if dashboard and _has_bokeh() else None,
             memory_limit=0,  # as without Dask: the machine's
             silence_logs=_SILENT,
             asynchronous=True,
@@ -118,10 +119,16 @@ async def _local_cluster(n_workers: int, dashboard: bool) -> LocalCluster:
         ) from error
 
 
-def _dashboard_of(client: Client) -> str:
-    if importlib.util.find_spec("bokeh") is None:
+def _dashboard_of(client: Client, is_ours: bool) -> str:
+    if is_ours and not _has_bokeh():
         return "Dask shows no dashboard without bokeh: pip install bokeh"
-    return f"Dask dashboard: {client.dashboard_link}" if client.dashboard_link else "Dask: no dashboard"
+    if "dashboard" not in client.scheduler_info()["services"]:
+        return "Dask shows no dashboard: its scheduler was started without"
+    return f"Dask dashboard: {client.dashboard_link}"
+
+
+def _has_bokeh() -> bool:
+    return importlib.util.find_spec("bokeh") is not None
 
 
 def _reason(error: BaseException) -> str:

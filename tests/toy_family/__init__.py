@@ -18,3 +18,8 @@ def install() -> None:
         path = str(_HERE / folder)
         if path not in package.__path__:
             package.__path__.append(path)
+
+
+def dask_setup(worker: object) -> None:
+    """What Dask calls in workers that have this module as a preload."""
+    install()
