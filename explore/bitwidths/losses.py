@@ -19,7 +19,6 @@ from workloads.encoders.calibrate import Distribution
 from workloads.files import graph_digest
 from workloads.ir import Graph
 
-N_CALIBRATION = 512  # training samples that scales are fitted to and losses are measured on
 LEAST_LOSS = 1e-6  # of a tensor at less than its full width: noise of the measurement does not make it better
 Progress = Callable[[str, int, int], None]
 
@@ -39,7 +38,7 @@ class Samples:
     labels: np.ndarray
 
     @classmethod
-    def training_digits(cls, n: int = N_CALIBRATION) -> Samples:
+    def training_digits(cls, n: int) -> Samples:
         """The first n training images of the digits networks."""
         images, _, labels, _ = digits_split()
         return cls(images[:n], labels[:n])
