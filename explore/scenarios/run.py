@@ -49,6 +49,15 @@ class Settings:
         return n_queries(self.percentile) if self.queries is None else self.queries
 
 
+def expect_scenarios(names: Collection[str]) -> None:
+    """InputError, with the nearest right spelling, for a name that is not one of SCENARIOS."""
+    for name in names:
+        if name not in SCENARIOS:
+            raise InputError(
+                f"--scenario: wanted {', '.join(SCENARIOS)} or all, got {shown(name)}{nearest(name, SCENARIOS)}"
+            )
+
+
 def run_system(
     name: str,
     workload: str,
@@ -60,10 +69,7 @@ def run_system(
     progress: Progress = lambda what, n_done, n_all: None,
 ) -> SystemOutcome:
     """Accelerators behind one queue in some of SCENARIOS; `curve` adds latencies at many rates of the server."""
-    for scenario in scenarios:
-        if scenario not in SCENARIOS:
-            raise InputError(f"--scenario: wanted {', '.join(SCENARIOS)} or all, got {shown(scenario)}"
-                             f"{nearest(scenario, SCENARIOS)}")  # fmt: skip
+    expect_scenarios(scenarios)
     window_ps = _picoseconds(settings.window_us * _NS_PER_US)
     load = ServerLoad(accelerators, settings.max_batch, window_ps, settings.n_queries, settings.seed)
     found = SystemOutcome(

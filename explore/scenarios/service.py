@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from designs.errors import InputError
@@ -26,6 +26,7 @@ class Service:
     name: str
     busy_ps: tuple[int, ...]  # from the start of a batch until the next one may start
     answer_ps: tuple[int, ...]  # from the start of a batch until its answers are there
+    row: Row | None = field(default=None, compare=False, repr=False)  # result row of one inference
 
     @property
     def max_batch(self) -> int:
@@ -62,7 +63,9 @@ def services_of(
         progress("batches", size - 1, max_batch)
         runs.append(_ran(evaluate(family, points, batch_of(workload, size), scaling=scaling), names))
     times = [tuple(_picoseconds(row, row["cycles"]) for row in of_point) for of_point in zip(*runs, strict=True)]
-    return [Service(name=name, busy_ps=ps, answer_ps=ps) for name, ps in zip(names, times, strict=True)]
+    return [
+        Service(name=name, busy_ps=ps, answer_ps=ps, row=row) for name, ps, row in zip(names, times, first, strict=True)
+    ]
 
 
 def _pipeline(name: str, row: Row, max_batch: int) -> Service:
@@ -74,6 +77,7 @@ def _pipeline(name: str, row: Row, max_batch: int) -> Service:
         name=name,
         busy_ps=tuple(_picoseconds(row, cycles) for cycles in starts),
         answer_ps=tuple(_picoseconds(row, cycles - 1 + latency_cycles) for cycles in starts),
+        row=row,
     )
 
 
