@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from designs.space import Space, load_space
     from explore.export import flat_table
     from explore.sweep import SweepResult
+    from lockstep.allocating import allocate
     from lockstep.api import formats, report, reproduce, rtl, simulate, sweep, synth, trace, train, verify
     from lockstep.encrypted import compile, decrypt, encrypt, evaluate, keygen, run
     from workloads.load import Workload, load_workload
@@ -28,6 +29,7 @@ _HOME = {
     "Space": "designs.space",
     "SweepResult": "explore.sweep",
     "Workload": "workloads.load",
+    "allocate": "lockstep.allocating",
     "compile": "lockstep.encrypted",
     "decrypt": "lockstep.encrypted",
     "encrypt": "lockstep.encrypted",
@@ -55,6 +57,7 @@ __all__ = [
     "Space",
     "SweepResult",
     "Workload",
+    "allocate",
     "compile",
     "decrypt",
     "encrypt",
