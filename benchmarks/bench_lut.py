@@ -62,7 +62,7 @@ def evaluation_rates(netlist: Netlist) -> tuple[float, float]:
     rows = np.where(netlist.outputs >= 0, N_PAIR + netlist.outputs.astype(np.int64), 0)
     answers = np.zeros((netlist.n_outputs, N_SAMPLES // 64), dtype=np.uint64)
     outputs_only = best_seconds(lambda: evaluate(*tables, rows, inputs, answers))
-    counted = best_seconds(lambda: evaluate_and_count(*tables, rows, inputs, answers, N_SAMPLES, 1))
+    counted = best_seconds(lambda: evaluate_and_count(*tables, rows, inputs, answers, N_SAMPLES, np.ones(1, np.int64)))
     return N_SAMPLES / outputs_only, N_SAMPLES / counted
 
 

@@ -7,15 +7,17 @@ once for each number of copies; what is left for a design point is arithmetic.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
+from operator import attrgetter
 
 import numpy as np
 
 from designs.errors import InputError
 from designs.families.lut import Design
 from sim.accuracy import Accuracy
+from sim.columns import grouped
 from sim.inventory import Inventory
 from sim.kernels.lut.evaluate import (
     N_PAIR,
@@ -27,7 +29,7 @@ from sim.kernels.lut.evaluate import (
 )
 from sim.kernels.lut.stalls import run_with_stalls
 from sim.parts.lut import lut_inventory, n_data_bits
-from sim.run import LayerRun, Run
+from sim.run import LayerRun, Run, made
 from workloads.classifiers.classifier import Classifier
 from workloads.kinds.classification import Classification
 from workloads.mapping.lut import Circuit, circuit_of
@@ -51,8 +53,26 @@ class NumbersRun:
 
 
 def simulate(designs: Sequence[Design], workload: Classification) -> list[Run]:
-    """One Run a design, in order: all test samples, back to back. What cannot be trained or mapped is a failed Run."""
-    return [_simulate(design, workload) for design in designs]
+    """One Run a design, in order: all test samples, back to back. What cannot be trained or mapped is a failed Run.
+
+    Samples are evaluated once for all designs of a circuit, whatever their copies (docs/batched.md).
+    """
+    firsts, of_circuit = grouped(map(_CIRCUIT, designs))
+    circuits = [_prepared_or_refusal(designs[first], workload) for first in firsts]
+    copies: list[set[int]] = [set() for _ in circuits]
+    for design, circuit in zip(designs, of_circuit.tolist(), strict=True):
+        copies[circuit].add(design.copies)
+    runs = [
+        dict.fromkeys(wanted, Run(failure=found)) if isinstance(found, str) else _runs_of(found, wanted)
+        for found, wanted in zip(circuits, copies, strict=True)
+    ]
+    return [_clocked(runs[i][d.copies], d) for d, i in zip(designs, of_circuit.tolist(), strict=True)]
+
+
+def simulate_one(design: Design, workload: Classification) -> Run:
+    """The Run of one design, by itself: the scalar simulator that `simulate` equals."""
+    found = _prepared_or_refusal(design, workload)
+    return Run(failure=found) if isinstance(found, str) else _clocked(_run(found, design.copies), design)
 
 
 def misfits(designs: Sequence[Design], workload: Classification) -> list[str | None]:
@@ -74,7 +94,7 @@ def inventory(design: Design, workload: Classification) -> Inventory:
 
 def accuracy(design: Design, run: Run, workload: Classification) -> Accuracy | None:
     """How often the circuit is right on the test samples; None where nobody knows what is right."""
-    return _accuracy(_prepared(design, workload), design.copies)
+    return _accuracy(_prepared(design, workload))
 
 
 def run_with_numbers(
@@ -104,7 +124,7 @@ def run_with_numbers(
         outputs=_outputs(prepared, design.copies),
         accept_cycles=accept,
         answer_cycles=answer,
-        activity=_activity(prepared, design.copies),
+        activity=_activity(prepared, design.copies, _values(prepared.samples, design.copies)),
     )
 
 
@@ -143,6 +163,7 @@ class _Prepared:
     samples: _Samples
     settled: np.ndarray  # (n_luts,) bool: value of each LUT before its bank holds a sample
     n_readings: np.ndarray  # (n_signals,) int64: banks that hold each signal
+    runs: dict[int, Run] = field(default_factory=dict)  # by copies, without what depends on the clock
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +173,17 @@ class _Values:
     answers: np.ndarray  # (n_outputs, n_words) uint64
     changes: np.ndarray  # (n_signals,) int64, from zeros on
     first_ones: np.ndarray  # (n_signals,) int64: copies whose first sample sets the signal
+
+
+# All that a circuit depends on.
+_CIRCUIT = attrgetter(*(field.name for field in fields(Design) if field.name not in ("copies", "clock_mhz", "node_nm")))
+
+
+def _prepared_or_refusal(design: Design, workload: Classification) -> _Prepared | str:
+    try:
+        return _prepared(design, workload)
+    except InputError as error:
+        return str(error)
 
 
 def _prepared(design: Design, workload: Classification) -> _Prepared:
@@ -210,14 +242,20 @@ def _first_of_equals(samples: _Samples) -> _Samples:
 
 @lru_cache(maxsize=_KEPT)
 def _values(samples: _Samples, copies: int) -> _Values:
+    return _values_of(samples, [copies])[0]
+
+
+def _values_of(samples: _Samples, copies: Sequence[int]) -> list[_Values]:
+    """For each number of copies; samples are evaluated once."""
     netlist = samples.netlist
     tables = expand(netlist.n_inputs, netlist.fanin_start, netlist.fanin, netlist.table_start, netlist.tables)
     outputs = netlist.outputs.astype(np.int64)
     constants = np.where(outputs == CONSTANT_1, N_PAIR - 1, 0)
     rows = np.where(outputs >= 0, N_PAIR + outputs, constants)
     answers = np.zeros((netlist.n_outputs, samples.packed.shape[1]), dtype=np.uint64)
-    changes, first_ones = evaluate_and_count(*tables, rows, samples.packed, answers, samples.n_samples, copies)
-    return _Values(answers, changes, first_ones)
+    counts = np.array(copies, dtype=np.int64)
+    counted = evaluate_and_count(*tables, rows, samples.packed, answers, samples.n_samples, counts)
+    return [_Values(answers, changes, first_ones) for changes, first_ones in zip(*counted, strict=True)]
 
 
 def _outputs(prepared: _Prepared, copies: int) -> np.ndarray:
@@ -231,35 +269,46 @@ def _inventory(prepared: _Prepared, lut_inputs: int, copies: int) -> Inventory:
 
 
 @lru_cache(maxsize=_KEPT)
-def _accuracy(prepared: _Prepared, copies: int) -> Accuracy | None:
+def _accuracy(prepared: _Prepared) -> Accuracy | None:
+    """What is answered does not depend on how many copies share the samples."""
     labels = prepared.classifier.labels
     if labels is None or prepared.classifier.answer == "bits":
         return None
-    found = prepared.classifier.decode(_outputs(prepared, copies))
+    found = prepared.classifier.decode(_outputs(prepared, 1))
     return Accuracy(accuracy=float(np.mean(found == labels)), overflows=None, n_images=len(labels))
 
 
 # One design point.
 
 
-def _simulate(design: Design, workload: Classification) -> Run:
-    try:
-        prepared = _prepared(design, workload)
-    except InputError as error:
-        return Run(failure=str(error))
-    run = _run(prepared, design.copies)
+def _clocked(run: Run, design: Design) -> Run:
+    """The run of a design's circuit at its clock; a failed one as it is."""
+    if run.failure is not None:
+        return run
     throughput_per_s = design.copies * design.clock_mhz * 1e6
-    return replace(run, figures={**run.figures, "throughput_per_s": throughput_per_s})
+    return made(Run, **{**vars(run), "figures": {**run.figures, "throughput_per_s": throughput_per_s}})
 
 
 @lru_cache(maxsize=_KEPT)
 def _run(prepared: _Prepared, copies: int) -> Run:
+    return _run_of(prepared, copies, _values(prepared.samples, copies))
+
+
+def _runs_of(prepared: _Prepared, copies: Iterable[int]) -> dict[int, Run]:
+    """By copies; they go when the circuit goes."""
+    if new := [n for n in copies if n not in prepared.runs]:
+        for n, values in zip(new, _values_of(prepared.samples, new), strict=True):
+            prepared.runs[n] = _run_of(prepared, n, values)
+    return prepared.runs
+
+
+def _run_of(prepared: _Prepared, copies: int, values: _Values) -> Run:
     """The run of a circuit, without what depends on the clock."""
     circuit, n_samples = prepared.circuit, prepared.samples.n_samples
     busy = roofline_cycles(n_samples, copies)
     cycles = busy + circuit.latency_cycles
     phases = {"fill": circuit.latency_cycles, "compute": busy}
-    activity = _activity(prepared, copies)
+    activity = _activity(prepared, copies, values)
     layer = LayerRun(
         name="classifier",
         cycles=cycles,
@@ -286,9 +335,9 @@ def _run(prepared: _Prepared, copies: int) -> Run:
     )
 
 
-def _activity(prepared: _Prepared, copies: int) -> dict[str, int]:
+def _activity(prepared: _Prepared, copies: int, values: _Values) -> dict[str, int]:
     """What docs/lut.md counts, over all samples and copies."""
-    values, netlist = _values(prepared.samples, copies), prepared.circuit.netlist
+    netlist = prepared.circuit.netlist
     n_samples = prepared.samples.n_samples
     n_busy = min(copies, n_samples)
     # A LUT that is 1 on zeros changes with a first sample that makes it 0, not with one that leaves it 1.

@@ -12,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from designs.families.fhe import Design as FheDesign
+from designs.families.lut import Design as LutDesign
 from sim.columns import grouped, row_keys, shared
-from sim.families import fhe, sparse
+from sim.families import fhe, lut, sparse
 from sim.parts import fhe_columns
 from sim.run import LayerRun, Run, made
 from tests.families.fhe_twin import random_design_that_fits
+from tests.families.lut_cases import random_case as random_circuit_case
 from tests.families.sparse_twin import random_case
 from workloads.circuits.random_circuits import random_circuit
 from workloads.kinds.matrices import matrices_of
@@ -84,6 +86,17 @@ def test_sparse_machines(seed: int) -> None:
 def named(layers: list[SparseLayer]) -> Iterator[SparseLayer]:
     for number, layer in enumerate(layers):
         yield replace(layer, name=f"layer {number}", repeat=number + 1)
+
+
+@settings(max_examples=8, deadline=None)
+@given(SEEDS)
+def test_lut_machines(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    _, workload, _ = random_circuit_case(seed)
+    changes: dict[str, Any] = {
+        "copies": range(1, 17), "clock_mhz": [50, 100], "lut_inputs": [4, 6], "levels_per_stage": [0, 1]
+    }  # fmt: skip
+    check(lut, [LutDesign(**{k: int(rng.choice(v)) for k, v in changes.items()}) for _ in range(12)], workload)
 
 
 def test_runs_that_are_made_are_those_of_their_class() -> None:

@@ -109,18 +109,19 @@ def evaluate_and_count(
     inputs: np.ndarray,
     answers: np.ndarray,
     n_samples: int,
-    copies: int,
+    copies: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`evaluate`, and what switches: (changes of each signal, pipelines whose first sample has it 1), inputs first.
+    """`evaluate`, and what switches with each number of copies: (changes of each signal, pipelines whose first sample
+    has it 1), each (len(copies), n_signals) int64, inputs first.
 
-    Sample i follows sample i - `copies` (1 to 63), as in so many pipelines that take samples in turn. Every pipeline
-    begins with zeros: a first sample of 1 is a change.
+    Sample i follows sample i - `copies[c]` (1 to 63), as in so many pipelines that take samples in turn. Every pipeline
+    begins with zeros: a first sample of 1 is a change. Samples are evaluated once, whatever the copies.
     """
     n_words, n_signals = inputs.shape[1], len(inputs) + len(sizes)
     rows = _working_rows(n_signals)
-    changes, first_ones = np.zeros(n_signals, dtype=np.int64), np.zeros(n_signals, dtype=np.int64)
+    changes = np.zeros((len(copies), n_signals), dtype=np.int64)
+    first_ones = np.zeros((len(copies), n_signals), dtype=np.int64)
     before = np.zeros(n_signals, dtype=np.uint64)  # last word of the block before
-    first_mask = ~np.uint64(0) >> np.uint64(64 - min(copies, n_samples))
     for start in range(0, n_words, BLOCK_WORDS):
         n_block = min(BLOCK_WORDS, n_words - start)
         _fill_block(rows, sizes, operands, leaves, inputs, start, n_block)
@@ -130,10 +131,13 @@ def evaluate_and_count(
         last_mask = ~np.uint64(0) >> np.uint64(max(0, 64 - n_left))
         for signal in range(n_signals):
             words = rows[N_PAIR + signal]
-            changes[signal] += _changes(words, before[signal], n_block, np.uint64(copies), last_mask)
+            for point in range(len(copies)):
+                n_copies = copies[point]
+                changes[point, signal] += _changes(words, before[signal], n_block, np.uint64(n_copies), last_mask)
+                if start == 0:
+                    first_mask = ~np.uint64(0) >> np.uint64(64 - min(n_copies, n_samples))
+                    first_ones[point, signal] = popcount(words[0] & first_mask)
             before[signal] = words[n_block - 1]
-            if start == 0:
-                first_ones[signal] = popcount(words[0] & first_mask)
     return changes, first_ones
 
 

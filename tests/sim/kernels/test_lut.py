@@ -54,14 +54,15 @@ def test_values_and_changes_equal_the_definition(seed: int, n_samples: int, copi
     packed = pack_samples(bits)
     tables = expand(*arrays(netlist))
     counted, plain = (np.zeros((netlist.n_outputs, packed.shape[1]), dtype=np.uint64) for _ in range(2))
-    changes, first_ones = evaluate_and_count(*tables, rows_of(netlist), packed, counted, n_samples, copies)
+    changes, first_ones = evaluate_and_count(*tables, rows_of(netlist), packed, counted, n_samples, np.array([copies, 1, 63]))
     evaluate(*tables, rows_of(netlist), packed, plain)
     wanted = run_netlist(netlist, bits)
     assert np.array_equal(unpack_samples(counted, n_samples), wanted)
     assert np.array_equal(unpack_samples(plain, n_samples), wanted)
-    wanted_changes, wanted_ones = plain_counts(signals_of(netlist, bits), copies)
-    assert np.array_equal(changes, wanted_changes)
-    assert np.array_equal(first_ones, wanted_ones)
+    for number, n_copies in enumerate((copies, 1, 63)):
+        wanted_changes, wanted_ones = plain_counts(signals_of(netlist, bits), n_copies)
+        assert np.array_equal(changes[number], wanted_changes)
+        assert np.array_equal(first_ones[number], wanted_ones)
 
 
 @pytest.mark.parametrize("n_inputs", [1, 2, 3, 4, 5, 6])
