@@ -43,13 +43,23 @@ def write_search_page(
     rows = [{**row, "space": results[0].space} for row in distinct_rows(finds(results))]
     ran = [row for row in rows if not row.get("failure")]
     objectives = known(results[0].objectives, ran)
-    results = [dataclasses.replace(result, objectives=objectives) for result in results]
+    results = [_in_objectives(result, objectives) for result in results]
     shown: Sequence[Row] = layers_of(rows) if layers_of is not None else rows
     found = studies(shown, constraints_of(results[0], space), objectives)
     tables = {POINTS: points_csv(found), EVALUATIONS: evaluations_csv(results, space)}
     lead = make_lead(results, space, EVALUATIONS)
     page = write_page(found, out, tables, title=title, command=command, store_path=store_path, lead=lead)
     return [page, *(out / name for name in tables)]
+
+
+def _in_objectives(result: SearchResult, objectives: tuple[str, ...]) -> SearchResult:
+    """The search as told in some of its objectives."""
+    kept = [result.objectives.index(name) for name in objectives]
+    fidelities = tuple(
+        dataclasses.replace(each, correlations=tuple(each.correlations[i] for i in kept) if each.correlations else ())
+        for each in result.fidelities
+    )
+    return dataclasses.replace(result, objectives=objectives, fidelities=fidelities)
 
 
 def constraints_of(result: SearchResult, space: Space) -> list[Constraint]:

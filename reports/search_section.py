@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import math
 import statistics
 from collections.abc import Iterator, Sequence
 
 from designs.objectives import MAXIMIZED
 from designs.space import Space
+from explore.search.fidelity import LEAST
 from explore.search.result import SearchResult
 from reports.figures import found, hypervolume, parallel, rungs, search_importance
 from reports.plan import FamilyTable, Plan
 from reports.searches import Find, finds, joint_front, point_key, samplers
 from reports.section import Lead, draw_plans
 from reports.tables import Cell, Table, cell, make_table
-from reports.units import digits, listing, metric_name, readable_unit, superscript
+from reports.units import digits, listing, metric_name, plain, readable_unit, superscript
 
 
 def make_lead(results: Sequence[SearchResult], space: Space, evaluations_csv: str) -> Lead:
@@ -26,8 +28,8 @@ def make_lead(results: Sequence[SearchResult], space: Space, evaluations_csv: st
     remark = "Means over the seeds of a sampler; computed and from store are sums. Notes are below the figures."
     return Lead(
         title="The searches",
-        sentences=[_asked(results, space), _came_to(every)],
-        tables=[FamilyTable("Samplers side by side", remark, table)],
+        sentences=[_asked(results, space), _came_to(every), *_ended(results)],
+        tables=[FamilyTable("Samplers side by side", remark, table), *_fidelities(results)],
         pictures=pictures,
         missing=missing,
         notes=_notes(results, every, has_volume=data is not None),
@@ -94,6 +96,49 @@ def _came_to(every: Sequence[Find]) -> str:
         text += f" and {n_breaking:,} break a constraint." if n_breaking else "."
     n_distinct = len({point_key(find.row) for find in every if find.is_full})
     return text + (f" They are {n_distinct:,} different points." if n_distinct < n_full else "")
+
+
+def _ended(results: Sequence[SearchResult]) -> list[str]:
+    """Why searches ended before their budget was used, each reason once."""
+    reasons: dict[str, list[str]] = {}
+    for result in results:
+        if result.ended:
+            reasons.setdefault(result.ended, []).append(f"{result.sampler} with seed {result.seed}")
+    return [f"Ended early, {why}: {listing(who)}." for why, who in reasons.items()]
+
+
+def _fidelities(results: Sequence[SearchResult]) -> list[FamilyTable]:
+    """How parts of the workload rank designs, where they were simulated."""
+    if not any(result.fidelities for result in results):
+        return []
+    objectives = results[0].objectives
+    columns = [
+        ("sampler", False),
+        ("share", True),
+        ("configurations", True),
+        *((metric_name(o), True) for o in objectives),
+    ]
+    lines = []
+    for sampler, of_it in samplers(results).items():
+        every = [each for result in of_it for each in result.fidelities]
+        for share in sorted({each.share for each in every}):
+            alike = [each for each in every if each.share == share]
+            told = [each.correlations for each in alike if each.correlations]
+            correlations = [[one[i] for one in told if not math.isnan(one[i])] for i in range(len(objectives))]
+            lines.append(
+                [cell(sampler), cell(share, f"{plain(100 * share)} %"), cell(sum(each.n_trials for each in alike)),
+                 *(_correlation(values) for values in correlations)]
+            )  # fmt: skip
+    remark = (
+        "Spearman's rank correlation between a part of the workload and all of it, over the configurations that were "
+        f"simulated on both: 1 where both rank alike, below {LEAST} a part says too little. These are the best ones "
+        "only, which lie close together. Means over the seeds of a sampler."
+    )
+    return [FamilyTable("How parts of the workload rank designs", remark, make_table(columns, lines))]
+
+
+def _correlation(values: Sequence[float]) -> Cell:
+    return Cell(f"{statistics.fmean(values):.2f}", statistics.fmean(values)) if values else Cell("-", -2.0)
 
 
 def _plans(

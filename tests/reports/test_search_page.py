@@ -1,12 +1,14 @@
 import csv
 import dataclasses
 import io
+import math
 import random
 
 import pytest
 
 from designs.errors import InputError
 from designs.objectives import parse_constraint
+from explore.search.fidelity import Fidelity
 from explore.search.result import Evaluation
 from reports.figures.hypervolume import hypervolume_data
 from reports.page import write_report
@@ -188,3 +190,17 @@ def test_a_file_in_the_way_and_searches_of_two_spaces(tmp_path):
         write([drawn()], tmp_path / "out")
     with pytest.raises(InputError, match="wanted searches of one space, got toy and other"):
         write([drawn(), drawn(space="other")], tmp_path / "page")
+
+
+def test_how_parts_rank_and_why_searches_ended(tmp_path, no_png):
+    told = [(0.25, 9, (0.8, math.nan, 0.1)), (0.25, 3, (0.4, 0.5, 0.2)), (0.25, 1, ())]
+    results = [
+        drawn("tpe+asha", seed, n=3, rows=ROWS[1:4], parts=True, objectives=(*OBJECTIVES, "accuracy"),
+              fidelities=(Fidelity(*each),), ended="every point was evaluated" if seed else "")
+        for seed, each in enumerate(told)
+    ]  # fmt: skip
+    text = text_of(results, tmp_path)
+    assert "Ended early, every point was evaluated: tpe+asha with seed 1 and tpe+asha with seed 2." in text
+    # area 0.8 and 0.4, latency 0.5 of the one search that knows; accuracy, which no row knows, is left out
+    assert "How parts of the workload rank designs" in text
+    assert "samplershareconfigurationsarealatency tpe+asha25 %130.600.50" in text
