@@ -6,6 +6,7 @@ import itertools
 import math
 import statistics
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 from designs.objectives import MAXIMIZED
 from designs.space import Space
@@ -13,7 +14,7 @@ from explore.search.fidelity import LEAST
 from explore.search.result import SearchResult
 from reports.figures import found, hypervolume, parallel, rungs, search_importance
 from reports.plan import FamilyTable, Plan
-from reports.searches import Find, finds, joint_front, point_key, samplers
+from reports.searches import Find, finds, joint_front, samplers
 from reports.section import Lead, draw_plans
 from reports.tables import Cell, Table, cell, make_table
 from reports.units import digits, listing, metric_name, plain, readable_unit, superscript
@@ -22,9 +23,10 @@ from reports.units import digits, listing, metric_name, plain, readable_unit, su
 def make_lead(results: Sequence[SearchResult], space: Space, evaluations_csv: str) -> Lead:
     """Analyse and draw some searches of one space; `evaluations_csv` is the name of the table with all evaluations."""
     every = finds(results)
+    front = joint_front(every, results[0].objectives)
     data = hypervolume.hypervolume_data(results)
-    pictures, missing = draw_plans(_plans(results, every, space, data))
-    table = search_table(results, data)
+    pictures, missing = draw_plans(_plans(results, every, front, space, data))
+    table = search_table(results, every, front, data)
     remark = "Means over the seeds of a sampler; computed and from store are sums. Notes are below the figures."
     return Lead(
         title="The searches",
@@ -67,13 +69,11 @@ def digits_of_work(work: float) -> str:
 
 
 def n_points_text(n: int) -> str:
-    """A number of points: all digits of one below a billion, else a power of ten."""
-    if n == 1:
-        return "1 point"
-    if n < 10**9:
-        return f"{n:,} points"
-    exponent = len(str(n)) - 1
-    return f"{n // 10 ** (exponent - 1) / 10:.1f} × 10{superscript(exponent)} points"
+    """A number of points: all digits of one below 10^12, else a power of ten."""
+    if n < 10**12:
+        return "1 point" if n == 1 else f"{n:,} points"
+    mantissa, exponent = f"{Decimal(n):.2e}".split("e+")
+    return f"{mantissa} × 10{superscript(int(exponent))} points"
 
 
 def _came_to(every: Sequence[Find]) -> str:
@@ -94,7 +94,7 @@ def _came_to(every: Sequence[Find]) -> str:
         text += f" {n_counting:,} are feasible; {n_failed:,} failed"
         n_breaking = n_full - n_counting - n_failed
         text += f" and {n_breaking:,} break a constraint." if n_breaking else "."
-    n_distinct = len({point_key(find.row) for find in every if find.is_full})
+    n_distinct = len({find.key for find in every if find.is_full})
     return text + (f" They are {n_distinct:,} different points." if n_distinct < n_full else "")
 
 
@@ -142,7 +142,11 @@ def _correlation(values: Sequence[float]) -> Cell:
 
 
 def _plans(
-    results: Sequence[SearchResult], every: Sequence[Find], space: Space, data: hypervolume.HypervolumeData | None
+    results: Sequence[SearchResult],
+    every: Sequence[Find],
+    front: Sequence[Find],
+    space: Space,
+    data: hypervolume.HypervolumeData | None,
 ) -> Iterator[Plan]:
     objectives = results[0].objectives
     yield Plan(
@@ -152,12 +156,12 @@ def _plans(
     for number, (x, y) in enumerate(pairs(objectives), start=1):
         of = f"{metric_name(x)} and {metric_name(y)}" if x else metric_name(y)
         yield Plan(
-            f"search_found_{number}", f"How the front was found, {of}", found.found_data(results, x, y),
+            f"search_found_{number}", f"How the front was found, {of}", found.found_data(every, front, x, y),
             found.takeaway if number == 1 else found.same_points, found.draw, "no point was simulated whole",
         )  # fmt: skip
     yield Plan(
         "search_parallel", "Parameters of the front",
-        parallel.parallel_data(every, space.open_axes, objectives, mean_importance(results)),
+        parallel.parallel_data(every, front, space.open_axes, objectives, mean_importance(results)),
         parallel.takeaway, parallel.draw, "no feasible point, or fewer than two axes and objectives",
     )  # fmt: skip
     yield Plan(
@@ -184,19 +188,23 @@ def mean_importance(results: Sequence[SearchResult]) -> dict[str, float]:
     return {axis: statistics.fmean(shares) for axis, shares in told.items()}
 
 
-def search_table(results: Sequence[SearchResult], data: hypervolume.HypervolumeData | None) -> Table:
-    """A line for each sampler; `data` brings hypervolumes."""
+def search_table(
+    results: Sequence[SearchResult],
+    every: Sequence[Find],
+    front: Sequence[Find],
+    data: hypervolume.HypervolumeData | None,
+) -> Table:
+    """A line for each sampler; `data` brings hypervolumes, `front` is that of all searches."""
     columns = [
         ("sampler", False), ("seeds", True), ("evaluations", True), ("of parts", True), ("work", True),
         ("hypervolume", True), ("standard deviation", True), ("lowest", True), ("highest", True), ("front size", True),
         ("on joint front", True), ("refused", True), ("repeated", True), ("computed", True), ("from store", True),
     ]  # fmt: skip
-    objectives = results[0].objectives
-    best = {point_key(find.row) for find in joint_front(finds(results), objectives)}
+    best = {find.key for find in front}
     finals = {curve.sampler: curve.finals for curve in data.curves} if data else {}
     lines = []
     for sampler, of_it in samplers(results).items():
-        mine = {point_key(find.row) for find in finds(of_it) if find.counts}
+        mine = {find.key for find in every if find.counts and find.result.sampler == sampler}
         lines.append([
             cell(sampler), cell(len(of_it)),
             _mean([len(r.evaluations) for r in of_it]), _mean([sum(e.share < 1 for e in r.evaluations) for r in of_it]),
@@ -205,7 +213,7 @@ def search_table(results: Sequence[SearchResult], data: hypervolume.HypervolumeD
             _mean([r.n_refused for r in of_it]), _mean([r.n_repeated for r in of_it]),
             cell(sum(r.computed for r in of_it)), cell(sum(r.cached for r in of_it)),
         ])  # fmt: skip
-    has_parts = any(find.evaluation.share < 1 for find in finds(results))
+    has_parts = any(find.evaluation.share < 1 for find in every)
     table = make_table(columns, lines)
     return table if has_parts else _without(table, "of parts")
 

@@ -21,7 +21,9 @@ class Find(NamedTuple):
     evaluation: Evaluation
     number: int  # in its search, from 1
     work: float  # simulated by its search so far, itself included, in full evaluations
+    age: float  # share of its search's work that was done before it, 0 to 1
     first: Evaluation  # of its configuration: the same one unless that was promoted
+    key: str  # equal for evaluations of the same point
 
     @property
     def row(self) -> Row:
@@ -59,12 +61,14 @@ def finds(results: Iterable[SearchResult]) -> list[Find]:
     """Every evaluation of every search, search by search, in the order in which points were asked for."""
     found = []
     for result in results:
-        work = 0.0
+        work, total = 0.0, result.work
         first_of: dict[int, Evaluation] = {}
         for number, evaluation in enumerate(result.evaluations, start=1):
+            age = work / total
             work += evaluation.share
             first = first_of.setdefault(evaluation.trial, evaluation)
-            found.append(Find(result, evaluation, number, work, first))
+            key = json.dumps(evaluation.row["point"], sort_keys=True)
+            found.append(Find(result, evaluation, number, work, age, first, key))
     return found
 
 
@@ -81,7 +85,7 @@ def distinct_rows(found: Iterable[Find]) -> list[Row]:
     rows: dict[str, Row] = {}
     for find in found:
         if find.is_full:
-            rows.setdefault(point_key(find.row), find.row)
+            rows.setdefault(find.key, find.row)
     return list(rows.values())
 
 
@@ -93,14 +97,9 @@ def joint_front(found: Iterable[Find], objectives: Sequence[str]) -> list[Find]:
     """
     earliest: dict[str, Find] = {}
     for find in sorted((f for f in found if f.counts), key=lambda f: f.work):
-        earliest.setdefault(point_key(find.row), find)
+        earliest.setdefault(find.key, find)
     candidates = list(earliest.values())
     return [candidates[index] for index in pareto_front([f.row for f in candidates], objectives)]
-
-
-def point_key(row: Row) -> str:
-    """Equal for rows of the same point."""
-    return json.dumps(row["point"], sort_keys=True)
 
 
 def origin_kind(find: Find) -> str:

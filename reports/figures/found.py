@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from explore.search.result import SearchResult
 from reports import style
 from reports.figures.pareto import axis_label
-from reports.searches import Find, finds, joint_front, origin_kind, point_key
+from reports.searches import Find, origin_kind
 from reports.units import Unit, capital, listing, metric_name, readable_unit
 
 N_TONES = 4  # ages of evaluations told apart: quarters of a search
@@ -44,12 +43,12 @@ class FoundData(NamedTuple):
         return sum(map(len, self.front.values()))
 
 
-def found_data(results: Sequence[SearchResult], x: str | None, y: str) -> FoundData | None:
+def found_data(every: Sequence[Find], front: Sequence[Find], x: str | None, y: str) -> FoundData | None:
     """All full evaluations of all searches in two metrics; a point that is asked for again counts where it was first.
 
-    Without `x` it is the work that a search had simulated by then. None where no full evaluation knows both metrics.
+    `front` is that of all searches (`reports.searches.joint_front`). Without `x` it is the work that a search had
+    simulated by then. None where no full evaluation knows both metrics.
     """
-    every = finds(results)
     known = [find for find in _first_of_each(every) if _knows(find, y) and (x is None or _knows(find, x))]
     if not known:
         return None
@@ -59,14 +58,11 @@ def found_data(results: Sequence[SearchResult], x: str | None, y: str) -> FoundD
     def place(find: Find) -> Point:
         return (find.work if x is None else find.row[x] / x_unit.factor), find.row[y] / y_unit.factor
 
-    front = joint_front(known, results[0].objectives)
     on_front = {id(find.evaluation) for find in front}
     tones: list[list[Point]] = [[] for _ in range(N_TONES)]
     for find in known:
         if find.counts and id(find.evaluation) not in on_front:
-            tones[min(int(N_TONES * (find.work - find.evaluation.share) / find.result.work), N_TONES - 1)].append(
-                place(find)
-            )
+            tones[min(int(N_TONES * find.age), N_TONES - 1)].append(place(find))
     return FoundData(
         "Simulated work" if x is None else capital(metric_name(x)), capital(metric_name(y)), x_unit, y_unit,
         _by_origin(front, [place(find) for find in front]),
@@ -80,7 +76,7 @@ def _first_of_each(found: Sequence[Find]) -> list[Find]:
     """Full evaluations that ran, each point once: where least had been simulated."""
     earliest: dict[str, Find] = {}
     for find in sorted((f for f in found if f.is_full and not f.row.get("failure")), key=lambda f: f.work):
-        earliest.setdefault(point_key(find.row), find)
+        earliest.setdefault(find.key, find)
     return list(earliest.values())
 
 
@@ -135,14 +131,15 @@ def draw(data: FoundData) -> Figure:
         style.scale_axis(axes, "x", [x for x, _ in places])
     style.scale_axis(axes, "y", [y for _, y in places])
     is_raster = len(places) > _MOST_VECTOR_POINTS
+    size, strongest = (4, 0.6) if is_raster else (9, 1.0)
     if data.infeasible:
         xs, ys = zip(*data.infeasible, strict=True)
-        axes.scatter(xs, ys, s=9, marker="x", color=style.FAINT, linewidths=0.6, rasterized=is_raster)
+        axes.scatter(xs, ys, s=size, marker="x", color=style.FAINT, linewidths=0.6, rasterized=is_raster)
     for quarter, points in enumerate(data.tones):
         if points:
             xs, ys = zip(*points, strict=True)
-            alpha = 0.25 + 0.75 * quarter / (N_TONES - 1)
-            axes.scatter(xs, ys, s=9, color=style.SLATE, alpha=alpha, linewidths=0, rasterized=is_raster)
+            alpha = strongest * (0.25 + 0.75 * quarter / (N_TONES - 1))
+            axes.scatter(xs, ys, s=size, color=style.SLATE, alpha=alpha, linewidths=0, rasterized=is_raster)
     for index, (origin, points) in enumerate(data.front.items()):
         xs, ys = zip(*points, strict=True)
         axes.scatter(xs, ys, s=20, marker=_MARKERS[index], color=_COLOURS[index], linewidths=0, zorder=4, label=origin)

@@ -14,7 +14,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 from designs.axes import Axis
 from designs.objectives import MAXIMIZED
 from reports import style
-from reports.searches import Find, joint_front, point_key
+from reports.searches import Find
 from reports.study import Row
 from reports.units import capital, metric_name, parameter, plain, readable_unit, unit_for
 
@@ -55,9 +55,13 @@ class ParallelData(NamedTuple):
 
 
 def parallel_data(
-    found: Sequence[Find], axes: Sequence[Axis], objectives: Sequence[str], importance: Mapping[str, float]
+    every: Sequence[Find],
+    front: Sequence[Find],
+    axes: Sequence[Axis],
+    objectives: Sequence[str],
+    importance: Mapping[str, float],
 ) -> ParallelData | None:
-    """Feasible full evaluations on the space's open `axes` and the objectives.
+    """Feasible full evaluations on the space's open `axes` and the objectives; `front` is that of all searches.
 
     `importance` of axes decides which stay where there are more than fit. Lines are sampled evenly along the first
     objective where there are too many. None where no evaluation counts, or where there are not two scales.
@@ -65,13 +69,12 @@ def parallel_data(
     ranked = sorted(axes, key=lambda axis: -importance.get(axis.name, 0.0))  # stable: file order among equals
     names = {axis.name for axis in ranked[: max(MOST_SCALES - len(objectives), 4)]}
     shown = [axis for axis in axes if axis.name in names]
-    front = [find.row for find in joint_front(found, objectives)]
     if not front or len(shown) + len(objectives) < 2:
         return None
-    seen = {point_key(row) for row in front}
-    others = list({point_key(f.row): f.row for f in found if f.counts and point_key(f.row) not in seen}.values())
+    seen = {find.key for find in front}
+    others = list({find.key: find.row for find in every if find.counts and find.key not in seen}.values())
     others.sort(key=lambda row: (-1 if objectives[0] in MAXIMIZED else 1) * row[objectives[0]])
-    drawn, beside = _sample(front, MOST_FRONT), _sample(others, MOST_OTHERS)
+    drawn, beside = _sample([find.row for find in front], MOST_FRONT), _sample(others, MOST_OTHERS)
     columns = [_parameter_column(axis, [*drawn, *beside]) for axis in shown]
     columns += [_objective_column(name, [*drawn, *beside]) for name in objectives]
     lines = [list(line) for line in zip(*(positions for _, positions in columns), strict=True)]

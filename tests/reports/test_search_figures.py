@@ -12,6 +12,16 @@ from tests.reports.toy_search import result
 E3 = 1000.0
 
 
+def found_in(results, x, y):
+    every = finds(results)
+    return found.found_data(every, joint_front(every, results[0].objectives), x, y)
+
+
+def parallel_of(results, axes, importance=None):
+    every, objectives = finds(results), results[0].objectives
+    return parallel.parallel_data(every, joint_front(every, objectives), axes, objectives, importance or {})
+
+
 def ends(data):
     return {curve.sampler: curve.mean[-1] for curve in data.curves}
 
@@ -89,7 +99,7 @@ def test_found_by_origin_age_and_kind():
         of(3 * E3, 3 * E3, feasible=False), of(60 * E3, 60 * E3), of(2, 2, share=0.5), of(10 * E3, 10 * E3),
         of(2, 2, failure="does not fit", feasible=False),
     ])  # fmt: skip
-    data = found.found_data([first], "area_um2", "latency_ns")
+    data = found_in([first], "area_um2", "latency_ns")
     assert data.y_unit.label == "µs" and data.x_unit.label == "µm²"
     assert data.front == {
         "random start": [(1000.0, 90.0)], "tpe": [(10000.0, 10.0)], "generation": [(90000.0, 1.0)],
@@ -97,19 +107,19 @@ def test_found_by_origin_age_and_kind():
     # 7.5 evaluations' worth of work: the point asked for second was begun at 1.0, the fifth at 4.0
     assert data.tones == [[(50000.0, 50.0)], [], [(60000.0, 60.0)], []]
     assert data.infeasible == [(3000.0, 3.0)] and (data.n_failed, data.n_parts, data.n_front) == (1, 1, 3)
-    assert found.found_data([first], "accuracy", "latency_ns") is None
+    assert found_in([first], "accuracy", "latency_ns") is None
 
 
 def test_found_against_work_with_one_objective():
     first = result([of(9, 50, share=0.5), of(9, 50), of(8, 20)], objectives=("latency_ns",))
-    data = found.found_data([first], None, "latency_ns")
+    data = found_in([first], None, "latency_ns")
     assert data.front == {"tpe": [(2.5, 20.0)]} and data.tones[0] == [(1.5, 50.0)]
     assert data.x_name == "Simulated work"
 
 
 def test_many_origins_become_other():
     first = result([of(1 + i, 100 - i, origin=f"kind {chr(97 + i)}") for i in range(9)])
-    data = found.found_data([first], "area_um2", "latency_ns")
+    data = found_in([first], "area_um2", "latency_ns")
     assert len(data.front) == found.MOST_ORIGINS + 1 and len(data.front["other"]) == 3 and data.n_front == 9
 
 
@@ -118,7 +128,7 @@ def test_a_point_that_two_found_is_of_the_one_that_needed_less_work():
     early = result([of(1, 1)], "tpe")
     (best,) = joint_front(finds([late, early]), ("area_um2", "latency_ns"))
     assert best.result.sampler == "tpe" and best.work == 1
-    assert found.found_data([late, early], "area_um2", "latency_ns").by_sampler == {"tpe": 1}
+    assert found_in([late, early], "area_um2", "latency_ns").by_sampler == {"tpe": 1}
 
 
 def test_what_was_promoted_keeps_how_it_was_found():
@@ -164,7 +174,7 @@ def test_parallel_positions_and_a_gap_where_an_axis_is_not_active():
         of(1, 100, point=point(16, "os", 6, 1)), of(2, 10, point=point(4, "ws", 1, 1024)),
         of(3, 30, point=point(8, "os", 11, 32)), of(9, 9, feasible=False, point=point(8, "os", 1, 32)),
     ])  # fmt: skip
-    data = parallel.parallel_data(finds([first]), axes, ("area_um2", "latency_ns"), {})
+    data = parallel_of([first], axes)
     assert [scale.name for scale in data.scales] == ["rows", "flow", "depth", "wide", "Area", "Latency"]
     assert data.front[0][:4] == [1.0, 1.0, 0.5, 0.0] and data.front[1][:4] == [0.0, 0.0, None, 1.0]
     assert data.others == [[0.5, 1.0, 1.0, pytest.approx(0.5), 1.0, pytest.approx(0.4771, abs=1e-4)]]
@@ -178,7 +188,7 @@ def test_parallel_keeps_the_axes_that_matter_and_samples_the_rest():
     axes = [Axis(f"a{k}", (0, 1)) for k in range(20)]
     evaluations = [of(1 + i, 1000 - i, point={f"a{k}": (i >> k) & 1 for k in range(20)}) for i in range(300)]
     evaluations += [of(1 + i, 5000 - i, point={f"a{k}": (i >> k) & 1 for k in range(20)}) for i in range(300, 500)]
-    data = parallel.parallel_data(finds([result(evaluations)]), axes, ("area_um2", "latency_ns"), {"a19": 0.5})
+    data = parallel_of([result(evaluations)], axes, {"a19": 0.5})
     assert len(data.scales) == parallel.MOST_SCALES and data.scales[11].name == "a19"
     assert data.left_out == [f"a{k}" for k in range(11, 19)]
     assert (len(data.front), data.n_front) == (parallel.MOST_FRONT, 300)
@@ -187,10 +197,10 @@ def test_parallel_keeps_the_axes_that_matter_and_samples_the_rest():
 
 
 def test_parallel_of_nothing():
-    assert parallel.parallel_data(finds([result([of(1, 1, feasible=False)])]), [], ("area_um2",), {}) is None
-    one = finds([result([of(1, 1)], objectives=("area_um2",))])
-    assert parallel.parallel_data(one, [], ("area_um2",), {}) is None
-    assert parallel.parallel_data(one, [Axis("array_rows", (1, 2))], ("area_um2",), {}).front == [[0.0, 0.5]]
+    assert parallel_of([result([of(1, 1, feasible=False)])], []) is None
+    one = [result([of(1, 1)], objectives=("area_um2",))]
+    assert parallel_of(one, []) is None
+    assert parallel_of(one, [Axis("array_rows", (1, 2))]).front == [[0.0, 0.5]]
 
 
 def test_names_are_broken_where_they_may_be():
