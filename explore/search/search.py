@@ -20,7 +20,7 @@ from designs.space import Point, Space
 from designs.technology import Scaling
 from explore.evaluate import Row
 from explore.progress import Progress, progress_for
-from explore.runner import Answer, Job, Runner, open_runner
+from explore.runner import Answer, Job, Runner, WorkersLost, open_runner
 from explore.search.asking import Asking
 from explore.search.domain import Domain
 from explore.search.hypervolume import costs, grown
@@ -90,6 +90,8 @@ def search(
         try:
             loop.run(in_flight)
             return loop.result(sampler, seed, time.monotonic() - began)
+        except WorkersLost as error:
+            raise InputError(f"{error}; {loop.interrupted()}") from error
         except (KeyboardInterrupt, SystemError) as error:
             if not is_interrupt(error):
                 raise
