@@ -118,8 +118,8 @@ def _problem(network: Network, widths: Sequence[int], normalization: str) -> Pro
     from workloads.builders.convnets import in_order
 
     for width in widths:
-        if width not in (*_WIDTHS, 16):
-            raise InputError(f"widths: wanted some of 2, 4, 8, got {width}")
+        if width not in _WIDTHS:
+            raise InputError(f"widths: wanted some of {', '.join(map(str, _WIDTHS))}, got {width}")
     if network.graph is not None:
         return replace(problem_of_graph(network.graph, widths, normalization), name=network.name)  # type: ignore[arg-type]
     layers = in_order(network.name) or network.layers

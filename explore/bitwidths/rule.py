@@ -48,9 +48,7 @@ def _cut_activations(problem: Problem, bits: dict[str, int]) -> Shortfall | None
     return None
 
 
-def _cut_step(
-    problem: Problem, step: Step, bits: dict[str, int], limit: int, forward: bool
-) -> Shortfall | None:
+def _cut_step(problem: Problem, step: Step, bits: dict[str, int], limit: int, forward: bool) -> Shortfall | None:
     while (needed := problem.step_ram_bytes(step, bits)) > limit:
         cuttable = [name for name in (step.output, *step.held) if _can_halve(problem, name, bits)]
         if not cuttable:

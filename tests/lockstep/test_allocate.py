@@ -76,9 +76,7 @@ def test_a_network_with_numbers_is_written_and_runs(capsys: pytest.CaptureFixtur
 
 def test_shifts_only(capsys: pytest.CaptureFixture[str]) -> None:
     """A machine that only shifts computes what one with multipliers does."""
-    code, _, _ = run(
-        capsys, "digits_cnn", "--method", "rule", "--scales", "power_of_two", *FEW, "-o", "shifts.json"
-    )
+    code, _, _ = run(capsys, "digits_cnn", "--method", "rule", "--scales", "power_of_two", *FEW, "-o", "shifts.json")
     assert code == 0
     rows = [lockstep.simulate("tensor", "shifts.json", requant=style) for style in ("shift", "multiplier_shift")]
     assert rows[0]["accuracy"] == rows[1]["accuracy"] > 0.95
@@ -104,9 +102,7 @@ def test_nothing_is_written_where_nothing_fits(capsys: pytest.CaptureFixture[str
         (["majority.blif"], "majority.blif"),
     ],
 )
-def test_bad_input_is_one_line(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_input_is_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, error = run(capsys, *arguments)
     assert code == 2 and out == "" and message in error and error.count("\n") == 1
 

@@ -60,17 +60,21 @@ def with_bits(
 ) -> Graph:  # fmt: skip
     """The graph with the named tensors, weights and activations, in these widths; those not named stay as they are.
 
-    A tensor that has the width already stays bit for bit. Weights: `workloads.compression.quantize`. Activations: the
-    scale and zero point with the least squared error on what was `seen`, clipping included; bounds of ops (ReLU) keep
-    their meaning. Biases are stored again at the new scales. InputError where an input, an output that must keep its
-    meaning for the reader, or a tensor that is not there is named with another width.
+    A tensor that has the width already stays bit for bit; one that holds another's integers (pooling) takes the other's
+    width. Weights: `workloads.compression.quantize`. Activations: the scale and zero point with the least squared error
+    on what was `seen`, clipping included; bounds of ops (ReLU) keep their meaning. Biases are stored again at the new
+    scales. InputError where another width is wanted of an input, of an output (who reads it knows its scale), of a
+    constant that is no layer's own weights, or of nothing.
     """
+    own_weights = {layer.weights.name for layer in chosen_layers(graph)}
     for name, width in bits.items():
         tensor = graph.by_name.get(name)
         if tensor is None:
             raise InputError(f"bits: wanted tensors of {graph.name}, got {name!r}")
         if name in (*graph.inputs, *graph.outputs) and width != tensor.bits:
             raise InputError(f"tensor {name}: wanted its {tensor.bits} bits, for it is read outside, got {width}")
+        if width != tensor.bits and tensor.data is not None and name not in own_weights:
+            raise InputError(f"tensor {name}: wanted weights of one layer alone, got a constant of another use")
     values = reals(graph)
     activations = _activations(graph, bits, seen)
     ops = tuple(rebounded(op, graph.by_name[op.output], activations.get(op.output)) for op in graph.ops)
@@ -94,9 +98,7 @@ def _activations(graph: Graph, bits: Mapping[str, int], seen: Mapping[str, Distr
         if op.kind in SAME_VALUES:
             source = found.get(op.inputs[0])
             if source is not None:
-                found[tensor.name] = replace(
-                    tensor, bits=source.bits, scale=source.scale, zero_point=source.zero_point
-                )
+                found[tensor.name] = replace(tensor, bits=source.bits, scale=source.scale, zero_point=source.zero_point)
             continue
         width = bits.get(tensor.name, tensor.bits)
         if width != tensor.bits:

@@ -31,7 +31,9 @@ def problems(draw: st.DrawFn) -> Problem:
             tensors.append(TensorChoice(name=weights, role="weights", n_elements=draw(sizes)))
         same = same and next(t.same_as or t.name for t in tensors if t.name == same)
         bits = draw(st.sampled_from([(2, 4, 8), (4, 8), (8,)]))
-        tensors.append(TensorChoice(name=f"a{i + 1}", role="activations", n_elements=draw(sizes), bits=bits, same_as=same))
+        tensors.append(
+            TensorChoice(name=f"a{i + 1}", role="activations", n_elements=draw(sizes), bits=bits, same_as=same)
+        )
         folded = draw(st.integers(0, 9))
         steps.append(
             Step(

@@ -67,7 +67,9 @@ def test_the_authors_example() -> None:
 def test_binary_limits_change_only_the_widest_network() -> None:
     for width, resolution in VARIANTS:
         decimal, binary = rule(mobilenet(width, resolution)), rule(mobilenet(width, resolution, 2 << 20, 512 << 10))
-        weights = {n: (a, binary.bits[n]) for n, a in decimal.bits.items() if n.endswith("weights") and a != binary.bits[n]}
+        weights = {
+            n: (a, binary.bits[n]) for n, a in decimal.bits.items() if n.endswith("weights") and a != binary.bits[n]
+        }
         assert weights == ({"pw10.weights": (4, 8)} if width == "1.0" else {})
 
 
@@ -75,7 +77,9 @@ def chain(*sizes: int, ram: int | None, flash: int | None = None, weights: tuple
     """Steps in a row over activations of these sizes; the first and last have 8 bits."""
     names = [f"a{i}" for i in range(len(sizes))]
     tensors = [
-        TensorChoice(name=name, role="activations", n_elements=size, bits=(8,) if i in (0, len(sizes) - 1) else (2, 4, 8))
+        TensorChoice(
+            name=name, role="activations", n_elements=size, bits=(8,) if i in (0, len(sizes) - 1) else (2, 4, 8)
+        )
         for i, (name, size) in enumerate(zip(names, sizes, strict=True))
     ]
     tensors += [TensorChoice(name=f"w{i}", role="weights", n_elements=size) for i, size in enumerate(weights)]

@@ -83,5 +83,7 @@ def test_what_is_read_outside_keeps_its_width() -> None:
     for name in ("image.stored", "logits.stored"):
         with pytest.raises(InputError, match=f"tensor {name}: wanted its 8 bits"):
             with_bits(GRAPH, {name: 4}, SEEN)
+    with pytest.raises(InputError, match="tensor fc.bias.stored: wanted weights of one layer alone"):
+        with_bits(GRAPH, {"fc.bias.stored": 16}, SEEN)
     with pytest.raises(InputError, match="wanted tensors of .*, got 'nothing'"):
         with_bits(GRAPH, {"nothing": 4}, SEEN)
