@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lockstep.allocating import allocate
     from lockstep.api import formats, report, reproduce, rtl, simulate, sweep, synth, trace, train, verify
     from lockstep.encrypted import compile, decrypt, encrypt, evaluate, keygen, run
+    from lockstep.scenarios import scenario
     from workloads.load import Workload, load_workload
 
 _HOME = {
@@ -43,6 +44,7 @@ _HOME = {
     "reproduce": "lockstep.api",
     "rtl": "lockstep.api",
     "run": "lockstep.encrypted",
+    "scenario": "lockstep.scenarios",
     "simulate": "lockstep.api",
     "sweep": "lockstep.api",
     "synth": "lockstep.api",
@@ -71,6 +73,7 @@ __all__ = [
     "reproduce",
     "rtl",
     "run",
+    "scenario",
     "simulate",
     "sweep",
     "synth",

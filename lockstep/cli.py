@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from designs.errors import InputError, Interrupted, is_interrupt
-from lockstep import allocate_commands, cluster_commands, encrypted_commands, search_commands
+from lockstep import allocate_commands, cluster_commands, encrypted_commands, scenario_commands, search_commands
 from lockstep.cluster_commands import ClusterOption, DaskWorkersOption
 from lockstep.terminal import JsonOption, drop_stdout, make_folder, pairs_of, print_result, steps
 from lockstep.workload_help import NAMES, WorkloadCommand
@@ -33,6 +33,7 @@ app = typer.Typer(
 app.add_typer(encrypted_commands.app)
 app.add_typer(cluster_commands.app)
 app.add_typer(search_commands.app)
+app.add_typer(scenario_commands.app)
 app.add_typer(allocate_commands.app)
 
 SpaceArgument = Annotated[

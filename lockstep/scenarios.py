@@ -86,10 +86,11 @@ def scenario(
     chosen = [found for design in listed for found in _chosen(design, workload, parameters)]
     if not chosen:
         raise InputError("designs: wanted one or more, got none; name a design space")
+    runs_together = _one_workload(chosen) if together else ""
     services = _services(chosen, settings, scaling, progress)
     systems = [(one.name, one.workload.name, [service]) for one, service in zip(chosen, services, strict=True)]
     if together:
-        systems = [(" + ".join(one.name for one in chosen), _one_workload(chosen), services)]
+        systems = [(" + ".join(one.name for one in chosen), runs_together, services)]
     return ScenarioResult(
         systems=tuple(
             run_system(
