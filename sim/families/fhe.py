@@ -333,10 +333,10 @@ def _times(
     slots = np.unique(np.append(kinds[:, 0], batch))
     of_slots = lengths_of(shapes, slots.tolist())
     lengths = np.empty((len(kinds), N_LENGTHS_TOGETHER, len(shapes)), np.int64)
-    lengths[:, :SWITCH_INTERVAL] = of_slots[np.searchsorted(slots, kinds[:, 0])]
+    lengths[:, :SWITCH_INTERVAL] = of_slots[:, np.searchsorted(slots, kinds[:, 0])].swapaxes(0, 1)
     lengths[:, SWITCH_INTERVAL] = -(-kinds[:, 1:] // switchers)
     cycles, phases = run_machines(batches.table, of_batch.reshape(-1), np.ascontiguousarray(machines), lengths)
-    return cycles, phases.T, of_slots[np.searchsorted(slots, batch), LENGTH]
+    return cycles, phases.T, of_slots[LENGTH, np.searchsorted(slots, batch)]
 
 
 def _runs(

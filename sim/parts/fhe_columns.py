@@ -12,7 +12,7 @@ import numpy as np
 from designs.families.fhe import Design
 from sim.columns import grouped, row_keys
 from sim.kernels.fhe.stations import N_LENGTHS, N_SHAPE, RANK_STAGES, rotation_lengths
-from sim.parts.fhe_rotation import numbers_of, shape_of
+from sim.parts.fhe_rotation import all_rows_stay, numbers_of, shape_of
 
 _KEPT = 1 << 16  # rotations
 
@@ -75,19 +75,33 @@ _LENGTHS: dict[tuple[bytes, int], tuple[int, ...]] = {}
 
 
 def lengths_of(shapes: np.ndarray, slots: Sequence[int]) -> np.ndarray:
-    """(len(slots), stations.N_LENGTHS, n) int64 of shapes (n, N_SHAPE); new ones in one call of the kernel."""
-    keys = row_keys(shapes)
-    firsts, which = grouped(keys)
-    wanted = [((keys[first], n_slots), first) for first in firsts for n_slots in slots]
-    found = [_LENGTHS.get(key) for key, _ in wanted]
-    new = [number for number, lengths in enumerate(found) if lengths is None]
+    """(3, len(slots), n) int64 of rotations in shapes (n, N_SHAPE): the fields of `fhe_rotation.Length`.
+
+    Those that nobody asked for before are one call of the kernel. What a rotation takes with rows that are always there
+    is shared by all machines that differ only in where rows come from.
+    """
+    firsts, which = grouped(row_keys(shapes))
+    distinct = shapes[firsts]
+    resident = distinct.copy()
+    all_rows_stay(resident)
+    firsts, which_resident = grouped(row_keys(resident))
+    timed = _timed(np.concatenate([distinct, resident[firsts]]), slots)
+    streamed, unstalled = timed[: len(distinct)], timed[len(distinct) :][which_resident]
+    lengths = np.concatenate([streamed, unstalled[..., :1]], axis=2)
+    return np.ascontiguousarray(lengths[which].transpose(2, 1, 0))
+
+
+def _timed(shapes: np.ndarray, slots: Sequence[int]) -> np.ndarray:
+    """(n, len(slots), stations.N_LENGTHS) int64."""
+    keys = [(key, n_slots) for key in row_keys(shapes) for n_slots in slots]
+    found = [_LENGTHS.get(key) for key in keys]
+    new = list(dict.fromkeys(key for key, lengths in zip(keys, found, strict=True) if lengths is None))
     if new:
-        keys_of_new = [wanted[number][0] for number in new]
-        places = np.array([wanted[number][1] for number in new])
-        timed = rotation_lengths(np.ascontiguousarray(shapes[places]), np.array([n for _, n in keys_of_new], np.int64))
+        rows = np.array(np.frombuffer(b"".join(key for key, _ in new), np.int64).reshape(len(new), N_SHAPE))
+        timed = rotation_lengths(rows, np.array([n_slots for _, n_slots in new], np.int64))
         if len(_LENGTHS) + len(new) > _KEPT:
             _LENGTHS.clear()
-        for number, key, lengths in zip(new, keys_of_new, map(tuple, timed.tolist()), strict=True):
-            found[number] = _LENGTHS[key] = lengths
-    table = np.array(found, np.int64).reshape(len(firsts), len(slots), N_LENGTHS)
-    return np.ascontiguousarray(table[which].transpose(1, 2, 0))
+        of_new = dict(zip(new, map(tuple, timed.tolist()), strict=True))
+        _LENGTHS.update(of_new)
+        found = [lengths or of_new[key] for key, lengths in zip(keys, found, strict=True)]
+    return np.array(found, np.int64).reshape(len(shapes), len(slots), N_LENGTHS)

@@ -10,7 +10,16 @@ import numpy as np
 from designs.families.fhe import Design
 from sim.kernels.fhe import rotation as kernel
 from sim.kernels.fhe.rotation import BUSY, first_steps
-from sim.kernels.fhe.stations import N_SHAPE, RANK_STAGES, intervals, rotation_lengths, tables_of
+from sim.kernels.fhe.stations import (
+    KEY_ROWS,
+    N_SHAPE,
+    RANK_STAGES,
+    ROW_BEATS,
+    STEPS,
+    intervals,
+    rotation_lengths,
+    tables_of,
+)
 
 _KEPT = 1 << 14  # rotations
 
@@ -87,7 +96,15 @@ def interval_cycles(shape: Shape) -> int:
 @lru_cache(maxsize=_KEPT)
 def length(shape: Shape, n_slots: int) -> Length:
     """Of a batch of so many slots; from INIT on the same in every batch, as INIT waits for the first K rows."""
-    return Length(*rotation_lengths(numbers_of(shape)[None], np.array([n_slots]))[0].tolist())
+    shapes = np.stack([numbers_of(shape), numbers_of(shape)])
+    all_rows_stay(shapes[1:])
+    (cycles, refilled), (unstalled, _) = rotation_lengths(shapes, np.full(2, n_slots)).tolist()
+    return Length(cycles, refilled, unstalled)
+
+
+def all_rows_stay(shapes: np.ndarray) -> None:
+    """Make shapes (n, N_SHAPE) those of machines that keep the whole key, whose rows are always there."""
+    shapes[:, KEY_ROWS], shapes[:, ROW_BEATS] = shapes[:, STEPS], 0
 
 
 class Job(NamedTuple):

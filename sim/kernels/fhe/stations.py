@@ -27,8 +27,8 @@ MOST_RANKS = 14
 ) = range(12)
 N_SHAPE = RANK_STAGES + MOST_RANKS
 
-N_LENGTHS = 3  # columns of what `rotation_lengths` answers
-CYCLES, REFILLED, UNSTALLED = range(N_LENGTHS)
+N_LENGTHS = 2  # columns of what `rotation_lengths` answers
+CYCLES, REFILLED = range(N_LENGTHS)
 
 
 @inner
@@ -73,24 +73,19 @@ def tables_of(shape: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @entry
 def rotation_lengths(shapes: np.ndarray, slots: np.ndarray) -> np.ndarray:
-    """(n, N_LENGTHS) int64 of rotations of slots[i] ciphertexts in shapes[i], INIT included, keys not stalled.
+    """(n, N_LENGTHS) int64 of rotations of slots[i] ciphertexts in shapes[i], keys not stalled, one after the other.
 
-    Cycles; cycles from the first of INIT to the last beat of row K of the next batch (-1 where keys stay); cycles with
-    key rows that are always there. `shapes` (n, N_SHAPE), `slots` (n,): one rotation after the other.
+    Cycles, INIT included; cycles from the first of INIT to the last beat of row K of the next batch (-1 where all rows
+    stay). `shapes` (n, N_SHAPE), `slots` (n,).
     """
     found = np.empty((len(shapes), N_LENGTHS), np.int64)
     no_arrivals = np.zeros(0, np.int64)
     for point in range(len(shapes)):
         sizes, stations, inverse_after = tables_of(shapes[point])
         rows = np.full(sizes[r.STEPS] + sizes[r.KEY_ROWS], -1, np.int64)
-        streamed, n_slots = sizes[r.STREAMED], slots[point]
-        sizes[r.STREAMED] = 0
-        end, _ = rotate(sizes, stations, inverse_after, n_slots, 0, 0, no_arrivals, rows)
-        found[point, CYCLES], found[point, REFILLED], found[point, UNSTALLED] = end + 1, -1, end + 1
-        if streamed:
-            sizes[r.STREAMED] = 1
-            end, _ = rotate(sizes, stations, inverse_after, n_slots, 0, 0, no_arrivals, rows)
-            found[point, CYCLES], found[point, REFILLED] = end + 1, rows[-1]
+        end, _ = rotate(sizes, stations, inverse_after, slots[point], 0, 0, no_arrivals, rows)
+        found[point, CYCLES] = end + 1
+        found[point, REFILLED] = rows[-1] if sizes[r.STREAMED] else -1
     return found
 
 

@@ -13,8 +13,8 @@ from sim.kernels.fhe.batches import run_batches
 from sim.kernels.fhe.blocks import rotate_in_blocks, run_batches_in_blocks
 from sim.kernels.fhe.machines import run_machines
 from sim.kernels.fhe.rotation import GROUPS, INVERSES, KEY_ROWS, MAC, N_SIZES, ROW_BEATS, STEPS, STREAMED, WORDS
-from sim.kernels.fhe.stations import CYCLES, REFILLED, UNSTALLED, rotation_lengths
-from sim.parts.fhe_rotation import numbers_of
+from sim.kernels.fhe.stations import CYCLES, REFILLED, rotation_lengths
+from sim.parts.fhe_rotation import all_rows_stay, numbers_of
 from tests.sim.kernels.test_fhe import listed, random_shape, with_keys
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -31,13 +31,15 @@ def test_rotations_in_blocks_are_those_one_after_the_other(seed: int) -> None:
         points.append((with_keys(rng, random_shape(rng, int(rng.integers(3, 60))), slots), slots))
     shapes = np.stack([numbers_of(shape) for shape, _ in points])
     n_slots, tally = np.array([slots for _, slots in points]), np.zeros(N_TALLY, np.int64)
+    resident = shapes.copy()
+    all_rows_stay(resident)
     wanted = rotation_lengths(shapes, n_slots)
     end, refilled = rotate_in_blocks(shapes, n_slots, np.ones(n, bool), tally)
     assert (end + 1).tolist() == wanted[:, CYCLES].tolist() and refilled.tolist() == wanted[:, REFILLED].tolist()
     assert 0 < lane_utilization(tally, n) <= 1
     end, _ = rotate_in_blocks(shapes, n_slots, np.zeros(n, bool), tally)
-    assert (end + 1).tolist() == wanted[:, UNSTALLED].tolist()
-    for (shape, slots), (cycles, last, _) in zip(points, wanted.tolist(), strict=True):
+    assert (end + 1).tolist() == rotation_lengths(resident, n_slots)[:, CYCLES].tolist()
+    for (shape, slots), (cycles, last) in zip(points, wanted.tolist(), strict=True):
         written_out, rows = listed(shape, slots, 0, [-1] * shape.key_rows, None, True)
         assert (cycles, last) == (written_out + 1, rows[-1])
 
