@@ -82,7 +82,7 @@ def _run(task: Task, file: Path) -> str:
     with Store(store_of(task.folder, space.name)) as store:
         result = search(
             space, workload, budget=task.budget, sampler=sampler, seed=task.seed, store=store,
-            scheduler=Halving(task.eta) if halving else None,
+            scheduler=Halving(task.eta) if halving else None, with_importance=False,
         )  # fmt: skip
     cpu_seconds = time.process_time() - began
     with whole_file(file) as part:

@@ -59,6 +59,7 @@ def search(
     cluster: str | None = None,
     progress: bool = False,
     scaling: Scaling = "stillmaker_baas",
+    with_importance: bool = True,
 ) -> SearchResult:
     """Search a space on a workload for `budget` full evaluations' worth of simulated work.
 
@@ -66,7 +67,8 @@ def search(
     in_flight, scheduler): at most `in_flight` points are asked for and untold, and answers are told in the order in
     which they were asked for. `scheduler` is a fresh one (None: every configuration on the whole workload). Rows reach
     the store one by one, under the keys of sweeps; those it has are not simulated again. Ends before its budget where
-    no configuration is left, and says so in `ended`.
+    no configuration is left, and says so in `ended`. Without `with_importance` that of the axes is left out: to fit its
+    forests takes seconds.
     Raises InputError, one line, for an unknown sampler, a budget below one evaluation, a space without a point that can
     be built, and objectives or constraints that no row can know; SearchInterrupted on Ctrl-C.
     """
@@ -89,7 +91,7 @@ def search(
         loop = _Loop(space, domain, parts, chosen, scheduler, budget, seed, store, runner, shown, scaling)
         try:
             loop.run(in_flight)
-            return loop.result(sampler, seed, time.monotonic() - began)
+            return loop.result(sampler, seed, time.monotonic() - began, with_importance=with_importance)
         except WorkersLost as error:
             raise InputError(f"{error}; {loop.interrupted()}") from error
         except (KeyboardInterrupt, SystemError) as error:
@@ -158,12 +160,13 @@ class _Loop:
                 return
             self._end(pending.popleft())
 
-    def result(self, sampler: str, seed: int, seconds: float) -> SearchResult:
+    def result(self, sampler: str, seed: int, seconds: float, *, with_importance: bool) -> SearchResult:
         """What was found."""
         full = [evaluation for evaluation in self._evaluations if evaluation.share == 1]
         rows = [evaluation.row for evaluation in full]
         objectives = known_objectives(self._space, rows)
         choices = [self._trials[evaluation.trial].choice for evaluation in full]
+        shares = importance(self._domain, choices, costs(rows, objectives), objectives, seed) if with_importance else {}
         return SearchResult(
             space=self._space.name,
             family=self._space.family,
@@ -180,7 +183,7 @@ class _Loop:
             cached=self._n_cached,
             seconds=seconds,
             pareto_front=tuple(front_of(self._space, rows)),
-            importance=importance(self._domain, choices, costs(rows, objectives), objectives, seed),
+            importance=shares,
             fidelities=self._scheduler.fidelities,
             ended=self._asking.ended,
         )
