@@ -68,6 +68,7 @@ def run_all(tasks: Sequence[Task], n_processes: int | None = None) -> list[Found
         progress_for("searches", len(tasks), n_done, wanted=True) as shown,
         ProcessPoolExecutor(n_processes or os.cpu_count(), mp_context=context) as pool,
     ):
+        shown.advance(0)
         for done in as_completed([pool.submit(_run, task, files[task]) for task in missing]):
             shown.advance(1, done.result())
     return [_read(files[task]) for task in tasks]
