@@ -75,7 +75,8 @@ class _ClusterRunner:
         self._refused: dict[str, str] = {}  # address: why
         self._changed = asyncio.Condition()  # of workers and of what they have
         self._news = asyncio.Event()  # the scheduler has other workers
-        self._is_started = self._is_lost = False
+        self._is_started = False
+        self._lost: str | None = None  # why there is no scheduler any more
         self._n_waiting_alone = 0
         self._ships = asyncio.Semaphore(SHIPPED_AT_ONCE)
 
@@ -167,8 +168,8 @@ class _ClusterRunner:
             self._n_waiting_alone += alone
             try:
                 while True:
-                    if self._is_lost:
-                        raise WorkersLost("cluster: wanted a Dask scheduler that lives, got one that is gone")
+                    if self._lost is not None:
+                        raise WorkersLost(f"cluster: wanted a Dask scheduler that lives, got {self._lost}")
                     if found := self._free(alone):
                         break
                     await self._changed.wait()
@@ -196,9 +197,13 @@ class _ClusterRunner:
 
     async def _watch(self) -> None:
         without_since, has_told = time.monotonic(), False
-        while not self._is_lost:
-            await self._look()
-            if self._workers:
+        while self._lost is None:
+            try:
+                await self._look()
+            except Exception as error:
+                await self._lose(f"one that failed: {error!r}")
+                raise
+            if self._workers or self._joining:
                 without_since, has_told = time.monotonic(), False
             elif not has_told and time.monotonic() - without_since > PATIENCE_SECONDS:
                 has_told = True
@@ -222,9 +227,7 @@ class _ClusterRunner:
     async def _look(self) -> None:
         """Let go workers that the scheduler does not have any more, begin to let in those that are new."""
         if self._client.status != "running":
-            self._is_lost = True
-            async with self._changed:
-                self._changed.notify_all()
+            await self._lose("one that is gone")
             return
         try:
             there = (await self._scheduler.identity(n_workers=-1))["workers"]
@@ -235,6 +238,11 @@ class _ClusterRunner:
         for address in there:
             if not (address in self._workers or address in self._joining or address in self._refused):
                 self._joining[address] = asyncio.create_task(self._join(address))
+
+    async def _lose(self, why: str) -> None:
+        self._lost = why
+        async with self._changed:
+            self._changed.notify_all()
 
     def _leave(self, address: str) -> None:
         self._refused.pop(address, None)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import logging
-import multiprocessing
 import signal
 import sys
 import threading
 import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from multiprocessing import resource_tracker
 from typing import TypeVar
 
@@ -43,66 +42,81 @@ def session(
     Raises InputError where no scheduler answers or no process can be started.
     """
     _be_quiet()
-    started: Future[tuple[Served, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    started: Future[Served] = Future()
 
     async def live() -> None:
         ended = asyncio.Event()
-        try:
-            async with AsyncExitStack() as stack:
-                try:
-                    client = await _client(address, n_workers, stack, dashboard)
-                    served = await serve(client, stack)
-                except BaseException as error:
-                    started.set_exception(error)
-                    return
-                started.set_result((served, asyncio.get_running_loop(), ended))
-                await ended.wait()
-        finally:
-            if not started.done():
-                started.cancel()
+        begun.set_result((asyncio.get_running_loop(), ended))
+        async with AsyncExitStack() as stack:
+            starting = asyncio.create_task(_started(address, n_workers, serve, stack, dashboard))
+            ending = asyncio.create_task(ended.wait())
+            await asyncio.wait((starting, ending), return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():  # interrupted before
+                starting.cancel()
+                await asyncio.wait((starting,))
+            elif (error := starting.exception()) is not None:
+                started.set_exception(error)
+            else:
+                started.set_result(starting.result())
+                await ending
 
     thread = threading.Thread(target=asyncio.run, args=(live(),), name="lockstep-cluster", daemon=True)
     resource_tracker.ensure_running()  # else the thread would start it, which lets interrupts in again
     with _without_interrupts():  # the thread, and what it starts, inherit it: Ctrl-C is the main thread's to handle
         thread.start()
-    served, loop, ended = started.result()
+    loop, ended = begun.result()
     try:
-        yield served
+        yield started.result()
     finally:
-        loop.call_soon_threadsafe(ended.set)
+        with suppress(RuntimeError):  # it did not start, and its loop is closed
+            loop.call_soon_threadsafe(ended.set)
         thread.join(CLOSE_SECONDS)
+
+
+async def _started(
+    address: str | None,
+    n_workers: int,
+    serve: Callable[[Client, AsyncExitStack], Awaitable[Served]],
+    stack: AsyncExitStack,
+    dashboard: Callable[[str], None] | None,
+) -> Served:
+    return await serve(await _client(address, n_workers, stack, dashboard), stack)
 
 
 async def _client(
     address: str | None, n_workers: int, stack: AsyncExitStack, dashboard: Callable[[str], None] | None
 ) -> Client:
     if address is None:
+        stack.enter_context(_hidden_main())
         cluster = await stack.enter_async_context(await _local_cluster(n_workers, dashboard is not None))
         client = Client(cluster, asynchronous=True, set_as_default=False)  # type: ignore[no-untyped-call]
     else:
-        try:
-            client = Client(  # type: ignore[no-untyped-call]
-                address, asynchronous=True, set_as_default=False, timeout=CONNECT_SECONDS
-            )
-            await client
-        except (OSError, ValueError, TypeError, RuntimeError, ImportError) as error:
-            raise InputError(
-                f"cluster: wanted a Dask scheduler at {address}, got none that answers ({_reason(error)}); "
-                f"start one with `dask scheduler`, as docs/cluster.md tells"
-            ) from error
+        client = await _connected(address)
     client = await stack.enter_async_context(client)
     if dashboard is not None:
         dashboard(_dashboard_of(client, address is None))
     return client
 
 
+async def _connected(address: str) -> Client:
+    client = None
+    try:
+        client = Client(  # type: ignore[no-untyped-call]
+            address, asynchronous=True, set_as_default=False, timeout=CONNECT_SECONDS
+        )
+        return await client
+    except (OSError, ValueError, TypeError, RuntimeError, ImportError) as error:
+        if client is not None:
+            await client.close()  # type: ignore[no-untyped-call]
+        raise InputError(
+            f"cluster: wanted a Dask scheduler at {address}, got none that answers ({_reason(error)}); "
+            f"start one with `dask scheduler`, as docs/cluster.md tells"
+        ) from error
+
+
 async def _local_cluster(n_workers: int, dashboard: bool) -> LocalCluster:
     """Ports are any that are free, so that several runs do not meet."""
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        raise InputError(
-            "workers: wanted a script whose work is under `if __name__ == '__main__':`, since workers import it, "
-            "got one without; put it there"
-        )
     try:
         return await LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=n_workers,
@@ -115,8 +129,26 @@ async def _local_cluster(n_workers: int, dashboard: bool) -> LocalCluster:
         )
     except (OSError, RuntimeError) as error:
         raise InputError(
-            f"workers: wanted {n_workers} worker processes, got: {_reason(error)}; go on with fewer or without"
+            f"workers: wanted {n_workers} worker processes, got: {_reason(error)}; go on with fewer, or without"
         ) from error
+
+
+@contextmanager
+def _hidden_main() -> Iterator[None]:
+    """Let processes that start meanwhile, also those that take a dead one's place, not run the user's script again.
+
+    multiprocessing would import it in each, which a script without `if __name__ == "__main__":` does not survive; of
+    what runs there, nothing is the script's.
+    """
+    main = sys.modules["__main__"]
+    hidden = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
+    for name in hidden:
+        setattr(main, name, None)
+    try:
+        yield
+    finally:
+        for name, value in hidden.items():
+            setattr(main, name, value)
 
 
 def _dashboard_of(client: Client, is_ours: bool) -> str:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+from distributed import Client
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
@@ -34,6 +35,15 @@ class Cluster:
         """`lockstep worker`: returns at once; Dask's nanny starts workers again that die."""
         command = ["-c", "from lockstep.cli import main; main()", "worker", self.address, "--workers", str(n)]
         return self._start(command, environment or {})
+
+    def wait_for_workers(self, n: int) -> None:
+        """Return when the scheduler has that many."""
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(n, timeout=START_SECONDS)
+
+    def processes(self) -> list[psutil.Process]:
+        """All that run now."""
+        return [psutil.Process(process.pid) for process in self._processes] + self.worker_processes()
 
     def worker_processes(self) -> list[psutil.Process]:
         """The processes that simulate: children of nannies."""

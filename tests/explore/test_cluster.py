@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from multiprocessing import spawn
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from explore.cluster import runner as cluster_runner
 from explore.cluster import session, worker
 from explore.evaluate import model_version
 from explore.runner import Job
+from explore.search.search import search
 from explore.store import Store
 from explore.sweep import SweepResult, sweep
 from tests import toy_family
@@ -96,6 +98,14 @@ def test_rows_are_those_of_this_process_in_the_same_order(
         again = sweep(large, workload, there, cluster="tcp://127.0.0.1:1", limit=60)  # nobody is there, nor needed
         assert again.cached == 60
     assert "Dask dashboard: http://127.0.0.1:" in capsys.readouterr().err
+
+
+def test_a_search_is_the_same_search(two: Cluster, large: Space, workload: Workload) -> None:
+    found = [
+        search(large, workload, budget=12, sampler="random", in_flight=4, cluster=cluster, workers=workers)
+        for cluster, workers in ((two.address, None), (None, 1))
+    ]
+    assert found[0].evaluations == found[1].evaluations and found[0].pareto_front == found[1].pareto_front
 
 
 def test_a_sweep_with_killed_workers_has_every_point_once(
@@ -182,6 +192,14 @@ def test_no_scheduler_is_told_in_one_line(
         sweep(large, workload, cluster=address)
 
 
+def test_workers_do_not_run_the_main_script() -> None:
+    main = {"init_main_from_path", "init_main_from_name"}
+    before = spawn.get_preparation_data("worker")
+    with session._hidden_main():
+        assert not main & set(spawn.get_preparation_data("worker"))
+    assert spawn.get_preparation_data("worker") == before
+
+
 def test_either_workers_here_or_a_cluster(large: Space, workload: Workload) -> None:
     with pytest.raises(InputError, match="either .* or a cluster, got both"):
         sweep(large, workload, workers=2, cluster="tcp://127.0.0.1:1")
@@ -219,7 +237,7 @@ def start(folder: Path) -> subprocess.Popen[str]:
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_end_in_the_middle_leaves_no_process(large: Space, tmp_path: Path, how: signal.Signals) -> None:
     running = start(tmp_path)
-    wait_for(lambda: n_rows(tmp_path / "s.sqlite") > 40 or running.poll() is not None)  # 24 in the process itself
+    wait_for(lambda: n_rows(tmp_path / "s.sqlite") > 40 or running.poll() is not None, 90)  # 24 in the process itself
     if how == signal.SIGINT:
         os.killpg(running.pid, how)  # as a terminal does: all of them hear it
     else:
