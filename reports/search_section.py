@@ -157,7 +157,7 @@ def _plans(
         of = f"{metric_name(x)} and {metric_name(y)}" if x else metric_name(y)
         yield Plan(
             f"search_found_{number}", f"How the front was found, {of}", found.found_data(every, front, x, y),
-            found.takeaway if number == 1 else found.same_points, found.draw, "no point was simulated whole",
+            found.takeaway if number == 1 else found.same_points, found.draw, "no point ran on the whole workload",
         )  # fmt: skip
     yield Plan(
         "search_parallel", "Parameters of the front",
@@ -259,7 +259,8 @@ def _notes(results: Sequence[SearchResult], every: Sequence[Find], *, has_volume
             "Importance is the share of an axis alone in the variance of an objective over the space, by a random "
             "forest fitted to each search's evaluations (fANOVA). Where a search went is where it knows most."
         )
-    said.append("The front of all searches is exact over what they evaluated; the space may hold better points.")
+    if any(find.counts for find in every):
+        said.append("The front of all searches is exact over what they evaluated; the space may hold better points.")
     return said
 
 

@@ -18,7 +18,7 @@ from reports.searches import Find
 from reports.study import Row
 from reports.units import capital, metric_name, parameter, plain, readable_unit, unit_for
 
-MOST_SCALES = 14  # more would not be readable
+MOST_SCALES = 15  # more would not be readable
 MOST_FRONT = 200  # lines of the front
 MOST_OTHERS = 60  # lines off it
 MOST_SLOTS = 9  # an axis of more numbers than this is a scale rather than a list
@@ -175,7 +175,7 @@ def draw(data: ParallelData) -> Figure:
     width = 1.5 if len(data.front) <= 20 else 1.0 if len(data.front) <= 60 else 0.7
     _lines(axes, data.scales, data.front, _THIRDS if len(data.front) >= len(_THIRDS) else _THIRDS[:1], width, 0.9)
     for x, scale in enumerate(data.scales):
-        _scale(axes, x, scale)
+        _scale(axes, x, scale, style.FONT_POINTS - (1 if len(data.scales) <= 13 else 1.8))
     return figure
 
 
@@ -200,7 +200,7 @@ def _height(scale: Scale, at: Position, offset: float) -> float:
     return at + offset * min(0.05, 0.6 / len(scale.ticks)) if scale.is_list else at
 
 
-def _scale(axes: Axes, x: int, scale: Scale) -> None:
+def _scale(axes: Axes, x: int, scale: Scale, name_points: float) -> None:
     axes.plot([x, x], [0, 1], color=style.MUTED, linewidth=0.8, zorder=3)
     if scale.is_conditional:
         axes.plot([x, x], [_INACTIVE_AT - 0.02, _INACTIVE_AT + 0.02], color=style.MUTED, linewidth=0.8, zorder=3)
@@ -214,7 +214,7 @@ def _scale(axes: Axes, x: int, scale: Scale) -> None:
     arrow = {"low": " ↓", "high": " ↑"}.get(scale.better, "")
     name = broken(scale.name) + (f"\n({scale.unit})" if scale.unit else "") + arrow
     axes.annotate(
-        name, (x, 1), (0, 9), textcoords="offset points", va="bottom", ha="center", size=style.FONT_POINTS - 1,
+        name, (x, 1), (0, 9), textcoords="offset points", va="bottom", ha="center", size=name_points,
         weight="bold" if scale.better else "normal", annotation_clip=False,
     )  # fmt: skip
 

@@ -189,11 +189,11 @@ def test_parallel_keeps_the_axes_that_matter_and_samples_the_rest():
     evaluations = [of(1 + i, 1000 - i, point={f"a{k}": (i >> k) & 1 for k in range(20)}) for i in range(300)]
     evaluations += [of(1 + i, 5000 - i, point={f"a{k}": (i >> k) & 1 for k in range(20)}) for i in range(300, 500)]
     data = parallel_of([result(evaluations)], axes, {"a19": 0.5})
-    assert len(data.scales) == parallel.MOST_SCALES and data.scales[11].name == "a19"
-    assert data.left_out == [f"a{k}" for k in range(11, 19)]
+    assert len(data.scales) == parallel.MOST_SCALES and data.scales[12].name == "a19"
+    assert data.left_out == [f"a{k}" for k in range(12, 19)]
     assert (len(data.front), data.n_front) == (parallel.MOST_FRONT, 300)
     assert (len(data.others), data.n_others) == (parallel.MOST_OTHERS, 200)
-    assert [line[12] for line in (data.front[0], data.others[-1])] == [0.0, 1.0]
+    assert [line[13] for line in (data.front[0], data.others[-1])] == [0.0, 1.0]
 
 
 def test_parallel_of_nothing():
