@@ -62,7 +62,8 @@ def digits() -> None:
                 if answer["shortfall"] is not None:
                     print(f"| {name} | {flash:,} | {answer['method']} | infeasible {answer['shortfall']} |", flush=True)
                     continue
-                bits = "".join(str(answer["bits"][t["name"]]) for t in found["tensors"] if len(t["widths"]) > 1)
+                free = [t["name"] for t in found["tensors"] if len(t["widths"]) > 1 and not t["same_as"]]
+                bits = "".join(str(answer["bits"][tensor]) for tensor in free)
                 told = answer["measured"]
                 print(
                     f"| {name} | {flash:,} | {answer['method']} | {bits} | {answer['flash_bytes']:,} | "
@@ -84,8 +85,8 @@ def additivity() -> None:
             sums.append(total)
             losses.append(meter.loss(bits))
     print(f"{len(sums)} choices: rank correlation {spearmanr(sums, losses).statistic:.3f}")
-    off = np.array(losses) / np.maximum(sums, 1e-3)
-    print(f"measured / sum: median {np.median(off[1:]):.2f}, from {off.min():.2f} to {off.max():.2f}")
+    off = np.array([loss / total for loss, total in zip(losses, sums, strict=True) if total >= 0.01])
+    print(f"{len(off)} sums of 0.01 and more: loss / sum {off.min():.2f}-{off.max():.2f}, median {np.median(off):.2f}")
     for flash in WEIGHT_FLASH:
         tight = replace(problem, flash_bytes=flash)
         fits = [i for i, bits in enumerate(choices) if tight.fits(tight.complete(bits))]
