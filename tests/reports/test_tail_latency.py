@@ -25,7 +25,7 @@ def test_data_sentence_and_drawing() -> None:
     assert data is not None and [curve.name for curve in data.curves] == ["fast", "slow", "late"]
     first = data.curves[0]
     assert first.rates_per_s == sorted(first.rates_per_s) and first.largest_per_s in first.rates_per_s
-    assert first.largest_tail_ns is not None and first.largest_tail_ns <= data.bound_ns == 5e6
+    assert data.bound_ns == 5e6 and first.largest_tail_ns is not None and first.largest_tail_ns <= 5e6
     assert data.curves[2].largest_per_s is None  # takes longer than the bound even alone
     said = tail_latency.takeaway(data)
     assert said.startswith("With 99 % of the queries answered within 5.00 ms: fast ") and "late" not in said
