@@ -191,7 +191,8 @@ def draw(found: Sequence[Found], path: Path) -> None:
     """Hypervolume against work."""
     data = figure.hypervolume_data([one.result for one in found])
     if data is not None:
-        style.write_png(figure.draw(data), path)
+        with style.house_style():
+            style.write_png(figure.draw(data), path)
         print(path)
 
 
