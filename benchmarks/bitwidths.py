@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.stats import spearmanr
 
+from designs.space import Point
 from explore.bitwidths.brute_force import fitting
 from explore.bitwidths.integer_program import integer_program
 from explore.bitwidths.losses import LossMeter, Samples, measured, measured_losses
@@ -30,7 +31,8 @@ from workloads.load import load_workload
 FLASH_BYTES, RAM_BYTES = 2_048_000, 512_000
 DIGITS = (("digits_cnn", (8_000, 6_500, 5_500)), ("digits_cnn_w4", (5_500,)))
 WEIGHT_FLASH = (12_000, 9_000, 7_500, 6_500, 6_000, 5_500)
-MACHINE = {"array_rows": 16, "array_cols": 16}  # and the family's defaults: 8 bits, 64 KiB scratchpads, 16 B a cycle
+# with the family's defaults: 8 bits, 64 KiB scratchpads, 16 bytes a cycle
+MACHINE: Point = {"array_rows": 16, "array_cols": 16}
 
 
 def mobilenet() -> None:
@@ -91,14 +93,14 @@ def additivity() -> None:
         tight = replace(problem, flash_bytes=flash)
         fits = [i for i, bits in enumerate(choices) if tight.fits(tight.complete(bits))]
         best = min(fits, key=lambda i: losses[i])
-        answers = {
+        answers: dict[str, Bits] = {
             "rule": rule(tight).bits,
             "integer_program": integer_program(tight).bits,
             "search": search(tight, meter.loss, budget=min(20, len(fits))).bits,
             "best of all": tight.complete(choices[best]),
         }
-        for name, bits in answers.items():
-            print(_line(name, tight, bits, meter, test, len(fits)), flush=True)
+        for name, answer in answers.items():
+            print(_line(name, tight, answer, meter, test, len(fits)), flush=True)
 
 
 def _line(name: str, problem: Problem, bits: Bits, meter: LossMeter, test: Samples, n_fits: int) -> str:
