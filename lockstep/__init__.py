@@ -17,17 +17,20 @@ if TYPE_CHECKING:
     from designs.errors import DesignError, InputError
     from designs.space import Space, load_space
     from explore.export import flat_table
+    from explore.search.result import SearchResult
     from explore.sweep import SweepResult
     from lockstep.allocating import allocate
     from lockstep.api import formats, report, reproduce, rtl, simulate, sweep, synth, trace, train, verify
     from lockstep.encrypted import compile, decrypt, encrypt, evaluate, keygen, run
     from lockstep.scenarios import scenario
+    from lockstep.searching import search
     from workloads.load import Workload, load_workload
 
 _HOME = {
     "DesignError": "designs.errors",
     "InputError": "designs.errors",
     "Space": "designs.space",
+    "SearchResult": "explore.search.result",
     "SweepResult": "explore.sweep",
     "Workload": "workloads.load",
     "allocate": "lockstep.allocating",
@@ -45,6 +48,7 @@ _HOME = {
     "rtl": "lockstep.api",
     "run": "lockstep.encrypted",
     "scenario": "lockstep.scenarios",
+    "search": "lockstep.searching",
     "simulate": "lockstep.api",
     "sweep": "lockstep.api",
     "synth": "lockstep.api",
@@ -57,6 +61,7 @@ __all__ = [
     "DesignError",
     "InputError",
     "Space",
+    "SearchResult",
     "SweepResult",
     "Workload",
     "allocate",
@@ -74,6 +79,7 @@ __all__ = [
     "rtl",
     "run",
     "scenario",
+    "search",
     "simulate",
     "sweep",
     "synth",
