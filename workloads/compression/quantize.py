@@ -17,7 +17,7 @@ Scales = Literal["largest", "least_squares"]
 MOST_BITS = 20
 FLOAT_BITS = 20  # of weights that stand for real numbers: errors below 2**-19 of the largest, and biases fit 32 bits
 _MOST_BIAS = (1 << 31) - 1
-_SHARES = np.arange(20, 101) / 100  # of the largest weight, where a scale of least squares is looked for
+_SHARES = np.arange(4, 21) / 20  # of the largest weight, where a scale of least squares is looked for
 
 
 class Reals(NamedTuple):
@@ -49,7 +49,7 @@ def quantize_weights(
     """The graph with weights of `bits` bits (2 to 20), of all layers or of those named; a new graph.
 
     `q = clip(round_half_even(w / s), -h, h)` with `h = 2**(bits-1) - 1`. `largest`: s = max |w| / h; `least_squares`:
-    the share of that, in steps of a hundredth down to 0.2, with the least sum of squared errors (the largest share of
+    the share of that, in steps of a twentieth down to a fifth, with the least sum of squared errors (the largest share of
     equals). Weights of zero stay zero. A scale is never so small that the bias would not fit 32 bits; where all weights
     are zero it stays what it was. InputError for a layer without weights, or other bits.
 
