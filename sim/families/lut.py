@@ -57,6 +57,8 @@ def simulate(designs: Sequence[Design], workload: Classification) -> list[Run]:
 
     Samples are evaluated once for all designs of a circuit, whatever their copies (docs/batched.md).
     """
+    if len(designs) == 1:
+        return [simulate_one(designs[0], workload)]
     firsts, of_circuit = grouped(map(_CIRCUIT, designs))
     circuits = [_prepared_or_refusal(designs[first], workload) for first in firsts]
     copies: list[set[int]] = [set() for _ in circuits]

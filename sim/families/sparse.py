@@ -187,12 +187,12 @@ def _together(designs: Sequence[Design], workload: Matrices) -> list[Run]:
     columns = Columns(designs)
     layers = [(layer, run_layer_on_all(columns, layer)) for layer in workload.layers]
     n_macs = columns.n_macs.tolist()
-    runs_of_layers = [list(_layer_runs(layer, *map(np.ndarray.tolist, found), n_macs)) for layer, found in layers]
+    runs_of_layers = [list(_layer_runs(layer, found, n_macs)) for layer, found in layers]
     if len(layers) == 1 and layers[0][0].repeat == 1:  # as in most sweeps: the network is its layer
         total, of_layer = layers[0][1], runs_of_layers[0]
         counts = [(run.phases, run.activity) for run in of_layer]
     else:
-        total = LayerColumns(*(sum(layer.repeat * found[i] for layer, found in layers) for i in range(4)))
+        total = LayerColumns(*(np.sum([la.repeat * found[i] for la, found in layers], axis=0) for i in range(4)))
         rows = zip(total.phases.tolist(), total.activity.tolist(), strict=True)
         counts = [(_named(PHASES, phases), _named(ACTIVITY, activity)) for phases, activity in rows]
     multiplying = total.phases[:, _CAUSES].sum(axis=1) * columns.n_macs
@@ -212,11 +212,9 @@ def _together(designs: Sequence[Design], workload: Matrices) -> list[Run]:
 _CAUSES = [PHASES.index(cause) for cause in CAUSES]
 
 
-def _layer_runs(
-    layer: SparseLayer, cycles: list[int], phases: list[list[int]], activity: list[list[int]], bounds: list[int],
-    n_lanes: list[int],
-) -> Iterator[LayerRun]:  # fmt: skip
-    for n_cycles, of_phases, counts, bound, n in zip(cycles, phases, activity, bounds, n_lanes, strict=True):
+def _layer_runs(layer: SparseLayer, found: LayerColumns, n_lanes: list[int]) -> Iterator[LayerRun]:
+    columns = [column.tolist() for column in found]
+    for n_cycles, of_phases, counts, bound, n in zip(*columns, n_lanes, strict=True):
         n_macs = counts[0]  # the first counter
         yield made(
             LayerRun, name=layer.name, cycles=n_cycles, phases=_named(PHASES, of_phases),

@@ -17,7 +17,7 @@ from sim.kernels.tensor.program import run_program as _run_program
 from sim.kernels.tensor.search import run_batch
 from sim.kernels.tensor.vector import run_vector_batch
 from sim.parts.tensor import tensor_inventory
-from sim.run import LayerRun, Run, with_stages
+from sim.run import LayerRun, Run, made, with_stages
 from sim.vector_layers import (
     VectorRoofline,
     vector_design_numbers,
@@ -403,7 +403,8 @@ def _run(
     phases, activity = phases[:, : len(phase_names)], activity[:, : len(names)]
     n_pes = design.array_rows * design.array_cols
     runs = [
-        LayerRun(
+        made(
+            LayerRun,
             name=layer.name,
             cycles=n_cycles,
             phases=of_phases,
@@ -419,12 +420,20 @@ def _run(
             chosen.tolist(), strict=True,
         )  # fmt: skip
     ]
-    return Run(
+    return made(
+        Run,
         cycles=int(jobs.repeats @ cycles),
         phases=dict(zip(phase_names, (jobs.repeats @ phases).tolist(), strict=True)),
         activity=dict(zip(names, (jobs.repeats @ activity).tolist(), strict=True)),
         roofline_cycles=sum(run.roofline_cycles * run.repeat for run in runs),
         layers=tuple(runs),
+        stages=(),
+        n_inferences=1,
+        latency_cycles=None,
+        initiation_interval=None,
+        figures={},
+        energies_pj={},
+        failure=None,
     )
 
 

@@ -46,20 +46,22 @@ class Columns:
         self.n_macs, self.double_buffered, self.dram_latency_cycles, self.value_bits, self.act_bits, self.dram_bytes = (
             np.ascontiguousarray(numbers.T)
         )
-        streamed = [design.weights == "streamed" for design in designs]
-        self.streamed = np.array(streamed, np.int64)
+        self.streamed = np.array([design.weights == "streamed" for design in designs], np.int64)
         _, self.dealing = grouped(map(_DEALING, designs))
         firsts, self.sizes = grouped(map(_SIZES, designs))
         self.entries_per_beat = np.array([designs[first].entries_per_beat for first in firsts], np.int64)[self.sizes]
         firsts, which = grouped(map(_FEEDING, designs))
-        # Windows do not depend on queues.
-        of_windows = lambda d: (d.window,) if d.feed == "window" else (d.queue_depth, d.skip_zeros)  # noqa: E731
-        self.feeding = grouped(of_windows(designs[first]) for first in firsts)[1][which]
+        self.feeding = grouped(_feeding(designs[first]) for first in firsts)[1][which]
         _, self.sums = grouped(map(_SUMS, designs))
 
     @property
     def n_buffers(self) -> np.ndarray:
         return 1 + self.double_buffered
+
+
+def _feeding(design: Design) -> tuple[int, ...]:
+    """What multiply phases depend on, of lanes and lists that are alike."""
+    return (design.window,) if design.feed == "window" else (design.queue_depth, design.skip_zeros)
 
 
 def fitting(designs: Sequence[Design], problem: Callable[[Design], str | None]) -> list[str | None]:

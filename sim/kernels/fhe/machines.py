@@ -66,7 +66,7 @@ def run_machines(
                 of_kinds[kind, _SWITCH, point] = machine[SWITCH_BEATS] * length[SWITCH_INTERVAL] + 5
         for batch in range(n_batches):
             kind, after, n_operands, n_results = kinds[batch], batches[batch, 1], batches[batch, 2], batches[batch, 4]
-            for point in range(TOGETHER):
+            for point in range(n):
                 wanted = max(work[_LOAD_END, point], work[_BEFORE, point])
                 dependency, before = stored[after, point], work[_EXTRACT_END, point]
                 load_end = max(wanted, dependency) + work[_LATENCY, point] + n_operands * work[_BEATS, point] + 2
