@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from explore.sweep import SweepResult
     from lockstep.allocating import allocate
     from lockstep.api import formats, report, reproduce, rtl, simulate, sweep, synth, trace, train, verify
+    from lockstep.compressing import compress
     from lockstep.encrypted import compile, decrypt, encrypt, evaluate, keygen, run
     from lockstep.scenarios import scenario
     from lockstep.searching import search
@@ -35,6 +36,7 @@ _HOME = {
     "Workload": "workloads.load",
     "allocate": "lockstep.allocating",
     "compile": "lockstep.encrypted",
+    "compress": "lockstep.compressing",
     "decrypt": "lockstep.encrypted",
     "encrypt": "lockstep.encrypted",
     "evaluate": "lockstep.encrypted",
@@ -66,6 +68,7 @@ __all__ = [
     "Workload",
     "allocate",
     "compile",
+    "compress",
     "decrypt",
     "encrypt",
     "evaluate",

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from designs.errors import InputError, Interrupted, is_interrupt
-from lockstep import allocate_commands, cluster_commands, encrypted_commands, scenario_commands, search_commands
+from lockstep import (
+    allocate_commands,
+    cluster_commands,
+    compress_commands,
+    encrypted_commands,
+    scenario_commands,
+    search_commands,
+)
 from lockstep.cluster_commands import ClusterOption, DaskWorkersOption
 from lockstep.terminal import JsonOption, drop_stdout, make_folder, pairs_of, print_result, steps
 from lockstep.workload_help import NAMES, WorkloadCommand
@@ -35,6 +42,7 @@ app.add_typer(cluster_commands.app)
 app.add_typer(search_commands.app)
 app.add_typer(scenario_commands.app)
 app.add_typer(allocate_commands.app)
+app.add_typer(compress_commands.app)
 
 SpaceArgument = Annotated[
     str, typer.Argument(metavar="SPACE", help="Design space: a .yaml file or its name, as tensor.")

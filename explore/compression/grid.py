@@ -31,7 +31,6 @@ from explore.compression.trial import (
     OBJECTIVES,
     Machine,
     Objective,
-    Training,
     kept_work,
     trial,
     untrained_costs,
@@ -54,7 +53,9 @@ SEED = 0  # of training
 _CHUNK = 20
 
 
-def evaluate_grid(training: Training, workers: int = 1, *, progress: bool = False) -> list[dict[str, Any]]:
+def evaluate_grid(
+    training: straight_through.Settings, workers: int = 1, *, progress: bool = False
+) -> list[dict[str, Any]]:
     """Of each choice in order: `n_wrong`, `n_images`, `costs`, `untrained` costs and `errors` of weights."""
     chunks = [range(start, start + _CHUNK) for start in range(0, CHOICES.n_choices, _CHUNK)]
     found: dict[int, list[dict[str, Any]]] = {}
@@ -77,7 +78,11 @@ def best_of(grid: Sequence[dict[str, Any]], objective: Objective, floor: float) 
 
 
 def distances(
-    grid: Sequence[dict[str, Any]], objective: Objective, floor: float, n_seeds: int, training: Training
+    grid: Sequence[dict[str, Any]],
+    objective: Objective,
+    floor: float,
+    n_seeds: int,
+    training: straight_through.Settings,
 ) -> list[dict[str, Any]]:
     """Of each seed: the search's cost over the best of the grid, and how many trials it took."""
     best = best_of(grid, objective, floor)
@@ -100,15 +105,13 @@ def _settings() -> tuple[Subject, Machine]:
     return subject_of("digits_cnn"), Machine.of(load_space(SPACE))
 
 
-def _chunk(indices: range, training: Training) -> list[dict[str, Any]]:
+def _chunk(indices: range, training: straight_through.Settings) -> list[dict[str, Any]]:
     subject, machine = _settings()
 
     def work(choice: Choice) -> dict[str, Any]:
-        return {
-            **trial(subject, machine, choice, training, SEED),
-            "untrained": untrained_costs(subject, machine, choice, OBJECTIVES),
-            "errors": weight_errors(subject, choice),
-        }
+        found = trial(subject, machine, choice, training, SEED)
+        untrained = found["costs"] if training.n_batches == 0 else untrained_costs(subject, machine, choice)
+        return {**found, "untrained": untrained, "errors": weight_errors(subject, choice)}
 
     with threadpool_limits(1):
         return kept_work("grid", subject, machine, training, SEED, [CHOICES.choice(i) for i in indices], work)

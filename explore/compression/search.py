@@ -105,7 +105,7 @@ class _Search:
         self._known, self._tell = known, progress or (lambda what, n_done, n_all: None)
         self._trials: list[Trial] = []
         reference = subject.reference
-        self._reference_costs = {name: machine.cost(reference, name) for name in OBJECTIVES}
+        self._reference_costs = machine.costs(reference)
         labels = machine.labels(reference, machine.best(reference, "cycles")["point"], subject.validation.images)
         self._reference_wrong = int(np.sum(labels != subject.validation.labels))
         self._n_images = len(labels)

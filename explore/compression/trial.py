@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -57,6 +57,22 @@ class Machine:
 
     def best(self, graph: Graph, objective: Objective) -> Row:
         """The row with the fewest cycles or the least energy (for bytes: cycles); InputError where nothing fits."""
+        return min(self._rows(graph), key=lambda row: row[COLUMNS.get(objective, "cycles")])
+
+    def cost(self, graph: Graph, objective: Objective) -> float:
+        """What is minimized: cycles and picojoules of one inference, or bytes of weights in memory."""
+        return self.costs(graph, (objective,))[objective]
+
+    def costs(self, graph: Graph, objectives: Sequence[Objective] = OBJECTIVES) -> dict[str, float]:
+        """`cost` of each objective; the points are simulated once."""
+        rows = self._rows(graph) if set(objectives) != {"bytes"} else []
+        return {
+            name: float(stored_bytes(graph)) if name == "bytes" else float(min(row[COLUMNS[name]] for row in rows))
+            for name in objectives
+        }
+
+    def _rows(self, graph: Graph) -> list[Row]:
+        """Rows of the points on which the network fits."""
         layers = lower(graph)
         workload = Network(
             name=graph.name, digest=graph_digest(graph), layers=layers
@@ -65,13 +81,7 @@ class Machine:
         able = [row for row in rows if row["failure"] is None]
         if not able:
             raise InputError(f"{graph.name} on {self.space.name}: {rows[0]['failure']}")
-        return min(able, key=lambda row: row[COLUMNS.get(objective, "cycles")])
-
-    def cost(self, graph: Graph, objective: Objective) -> float:
-        """What is minimized: cycles and picojoules of one inference, or bytes of weights in memory."""
-        if objective == "bytes":
-            return float(stored_bytes(graph))
-        return float(self.best(graph, objective)[COLUMNS[objective]])
+        return able
 
     def labels(self, graph: Graph, point: Point, images: np.ndarray) -> np.ndarray:
         """What the machine at that point answers, in its own arithmetic, bit for bit: (n,)."""
@@ -99,10 +109,11 @@ def compressed(subject: Subject, choice: Mapping[str, Any], training: Training, 
         return straight_through.tuned_graph(subject.real, scheme, batches(subject), seed=seed, settings=training)
 
 
-def untrained_costs(subject: Subject, machine: Machine, choice: Mapping[str, Any], objectives: Any) -> dict[str, float]:
+def untrained_costs(
+    subject: Subject, machine: Machine, choice: Mapping[str, Any], objectives: Sequence[Objective] = OBJECTIVES
+) -> dict[str, float]:
     """Costs of the network as the scheme alone makes it: what training leaves but for a few zeros."""
-    graph = scheme_of(subject.reference, choice)(subject.real)
-    return {objective: machine.cost(graph, objective) for objective in objectives}
+    return machine.costs(scheme_of(subject.reference, choice)(subject.real), objectives)
 
 
 def weight_errors(subject: Subject, choice: Mapping[str, Any]) -> list[float]:
@@ -116,17 +127,15 @@ def weight_errors(subject: Subject, choice: Mapping[str, Any]) -> list[float]:
 
 
 def trial(
-    subject: Subject, machine: Machine, choice: Mapping[str, Any], training: Training, seed: int,
-    objectives: tuple[Objective, ...] = OBJECTIVES,
-) -> dict[str, Any]:  # fmt: skip
+    subject: Subject, machine: Machine, choice: Mapping[str, Any], training: Training, seed: int
+) -> dict[str, Any]:
     """One full evaluation: train, run the validation images, simulate: `n_wrong` of `n_images`, exact `costs`."""
     graph = compressed(subject, choice, training, seed)
-    point = machine.best(graph, "cycles")["point"]
-    labels = machine.labels(graph, point, subject.validation.images)
+    labels = machine.labels(graph, machine.best(graph, "cycles")["point"], subject.validation.images)
     return {
         "n_wrong": int(np.sum(labels != subject.validation.labels)),
         "n_images": len(labels),
-        "costs": {objective: machine.cost(graph, objective) for objective in objectives},
+        "costs": machine.costs(graph),
     }
 
 
