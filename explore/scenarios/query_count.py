@@ -16,7 +16,7 @@ BLOCK = 1 << 13  # numbers of queries are multiples of this
 def n_queries_needed(percentile: float) -> int:
     """Queries for which the share above the percentile is known to a twentieth of itself, with 99 % confidence.
 
-    Reddi et al. 2020, equations 1 and 2: z^2 q (1 - q) / m^2 with a margin m of (1 - q) / 20 and z = 2.576, rounded up.
+    Reddi et al. 2020: z^2 q (1 - q) / m^2 with a margin m of (1 - q) / 20 and z = 2.576, rounded up.
     90, 95, 97 and 99 give 23,886, 50,426, 85,812 and 262,742.
     """
     q = share_below(percentile)
