@@ -91,7 +91,9 @@ class _ClusterRunner:
         """Let in the workers that are there; then look for others until the stack is closed."""
         self._client.subscribe_topic("all", self._hear)  # type: ignore[no-untyped-call]
         await self._look()
-        await asyncio.gather(*self._joining.values())
+        for ended in await asyncio.gather(*self._joining.values(), return_exceptions=True):
+            if isinstance(ended, Exception):  # not that it was cancelled, since the worker left
+                raise ended
         self._is_started = True
         if self._refused and not self._workers:
             raise InputError(f"{next(iter(self._refused.values()))}; start workers of this version")

@@ -55,6 +55,8 @@ def session(
             if not starting.done():  # interrupted before
                 starting.cancel()
                 await asyncio.wait((starting,))
+            elif starting.cancelled():
+                started.cancel()
             elif (error := starting.exception()) is not None:
                 started.set_exception(error)
             else:
