@@ -6,8 +6,9 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
+from designs.axes import Axis
 from designs.fields import Value
-from designs.space import Axis, Point, Space
+from designs.space import Point, Space
 
 Choice: TypeAlias = tuple[int, ...]  # of each open axis the place of its value; 0 where the axis is not active
 

@@ -27,7 +27,7 @@ def importance(
     An axis that is not active in a point counts as having its first value there. An objective that is the same
     everywhere has no entry, nor any objective below FEWEST points.
     """
-    kept = np.flatnonzero(np.isfinite(costs).all(axis=1))
+    kept = np.flatnonzero(np.isfinite(costs).all(axis=1)).tolist()
     if len(kept) < FEWEST or not domain.axes:
         return {}
     with quiet():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from designs.space import Space, load_space
-from explore.search.domain import Domain, is_ordered
+from explore.search.domain import Choice, Domain, is_ordered
 from tests import toy_family
 
 CONDITIONAL = """
@@ -62,7 +62,8 @@ def test_neighbours_by_hand(conditional: Space) -> None:
 
 def test_every_point_is_reached_by_neighbours(conditional: Space) -> None:
     domain = Domain(conditional)
-    found, edge = {(0, 0, 0, 0)}, [(0, 0, 0, 0)]
+    edge: list[Choice] = [(0, 0, 0, 0)]
+    found = set(edge)
     while edge:
         edge = [near for choice in edge for near in domain.neighbours(choice) if near not in found]
         found |= set(edge)

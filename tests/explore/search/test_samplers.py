@@ -150,7 +150,7 @@ def test_sampler_names() -> None:
 
 
 def test_gaussian_processes_of_optuna_need_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samplers.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"^sampler: wanted torch for gp, got none installed; pip install 'lockstep\[gp\]'$"):
         expect_sampler("gp")
 

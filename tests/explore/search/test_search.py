@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
+from designs.axes import Axis
 from designs.errors import InputError
-from designs.space import Axis, Point, Space, load_space
+from designs.space import Point, Space, load_space
 from explore.runner import Answer, Job
 from explore.search import asking
 from explore.search import search as module
@@ -67,7 +68,8 @@ def of(text: str, folder: Path) -> Space:
 
 
 def run(space: Space, workload: Workload, **arguments: Any) -> SearchResult:
-    return search(space, workload, **{"budget": 25, "sampler": "nsga2", "with_importance": False} | arguments)
+    chosen: dict[str, Any] = {"budget": 25, "sampler": "nsga2", "with_importance": False}
+    return search(space, workload, **chosen | arguments)
 
 
 def what(result: SearchResult) -> SearchResult:
@@ -228,7 +230,7 @@ def test_points_that_cannot_be_built(large: Path, workload: Workload, monkeypatc
 
 
 def test_bad_input_is_refused_in_one_line(large: Path, workload: Workload, tmp_path: Path) -> None:
-    cases = {
+    cases: dict[str, dict[str, Any]] = {
         "^budget: wanted 1 full evaluation or more, got 0$": {"budget": 0},
         "^budget: wanted 1 full evaluation or more, got nan$": {"budget": float("nan")},
         "^in flight: wanted 1 or more, got 0$": {"in_flight": 0},
