@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import bench_fhe, bench_lut, bench_rinc, bench_simulator, bench_sparse, bench_transformer
+from benchmarks import bench_batched, bench_fhe, bench_lut, bench_rinc, bench_simulator, bench_sparse, bench_transformer
 
 if __name__ == "__main__":
     bench_simulator.main()
@@ -11,3 +11,4 @@ if __name__ == "__main__":
     bench_rinc.main()
     bench_lut.main()
     bench_fhe.main()
+    bench_batched.main()
