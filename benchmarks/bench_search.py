@@ -70,6 +70,7 @@ def main() -> None:
     else:
         print_hypervolumes(by_sampler, budget)
         print_savings(by_sampler, _cpu_of_shares(space, by_sampler))
+        print_fidelities(by_sampler)
     draw(found, told.out / f"{space.name}-hypervolume.png")
     print(f"{time.monotonic() - began:.0f} s; searches and rows that were kept took none of it")
 
@@ -126,6 +127,20 @@ def print_savings(by_sampler: Mapping[str, Sequence[Found]], cpu_of: Mapping[flo
                 continue
             pairs = [(one.result, against.result) for one, against in zip(found, by_sampler[other], strict=True)]
             print(f"{name} against {other}: {_saving(pairs, box, cpu_of)}")
+
+
+def print_fidelities(by_sampler: Mapping[str, Sequence[Found]]) -> None:
+    """Rank correlations of parts with the whole among the trials that were simulated on both; mean and lowest."""
+    for name, found in by_sampler.items():
+        for of_share in zip(*(one.result.fidelities for one in found), strict=True):
+            known = [each.correlations for each in of_share if each.correlations]
+            told = [
+                f"{metric} {np.nanmean(values):.2f} ({np.nanmin(values):.2f})"
+                for metric, values in zip(found[0].result.objectives, zip(*known, strict=True), strict=True)
+            ]
+            share = Fraction(of_share[0].share).limit_denominator(4096)
+            n_trials = statistics.fmean(each.n_trials for each in of_share)
+            print(f"{name}, {share} and the whole, {n_trials:.0f} trials: rank correlations {', '.join(told)}")
 
 
 def _saving(pairs: Sequence[tuple[SearchResult, SearchResult]], box: Box, cpu_of: Mapping[float, float]) -> str:

@@ -41,7 +41,7 @@ class Fidelity:
         """
         if not self.is_doubtful:
             return False
-        widest = norm.ppf(CONFIDENCE) / math.sqrt(self.n_trials - 3)
+        widest = float(norm.ppf(CONFIDENCE)) / math.sqrt(self.n_trials - 3)
         return math.atanh(max(self.least, -1 + 1e-12)) + widest < math.atanh(LEAST)
 
 
