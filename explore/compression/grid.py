@@ -1,6 +1,6 @@
 """All of a thousand choices, and how near to the best of them a search with ten trainings comes (docs/compression.md).
 
-    python -m explore.compression.grid [--floor 0.95] [--seeds 10] [--workers 2] [--batches 0] [-o rows.json]
+    python -m explore.compression.grid [--floor 0.95] [--workers 2] [--batches 0] [-o rows.json]
 
 Grid and search are trained alike, by default not at all: so a thousand choices take minutes. What is done is kept: an
 interrupted run goes on where it stood, and the search reads its trials from the grid.
@@ -121,7 +121,7 @@ def main() -> None:
     """Print the best of the grid and the distances for each objective."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--floor", type=float, default=0.95)
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("-o", "--output", type=Path, help="Also write the grid's rows as JSON.")
     parser.add_argument("--batches", type=int, default=0, help="Batches that each choice is trained for.")

@@ -111,8 +111,8 @@ class _Search:
         self._n_images = len(labels)
 
     def run(self, budget: int) -> Found:
-        pool = self._pool()
         self._bisect(min(N_BISECTIONS, budget), budget)
+        pool = self._pool() if len(self._trials) < budget else []
         costs, errors = self._told(pool)
         while len(self._trials) < budget:
             chosen = self._next(pool, costs, errors)
