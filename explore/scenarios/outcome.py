@@ -13,7 +13,7 @@ class SingleStream:
 
     percentile: float
     latency_ns: float
-    n_queries: int  # by the rule; service times are constant, so that each query takes as long as the first
+    n_queries: int  # that a run has to have; service times are constant: each query takes as long as the first
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -69,14 +70,17 @@ def services_of(
 
 
 def _pipeline(name: str, row: Row, max_batch: int) -> Service:
-    """Of a machine that takes a sample every `initiation_interval` cycles: one run tells all sizes."""
+    """Of a machine that takes a sample every `initiation_interval` cycles: one run tells all sizes.
+
+    Sample i of a batch, from 0, enters in cycle floor(i * interval); the next batch enters whole cycles later.
+    """
     interval = Fraction(row["initiation_interval"]).limit_denominator(1 << 20)  # 1 / copies
     latency_cycles = round(row["latency_ns"] * row["point"]["clock_mhz"] / 1000)
-    starts = [-(-size * interval.numerator // interval.denominator) for size in range(1, max_batch + 1)]
+    sizes = range(1, max_batch + 1)
     return Service(
         name=name,
-        busy_ps=tuple(_picoseconds(row, cycles) for cycles in starts),
-        answer_ps=tuple(_picoseconds(row, cycles - 1 + latency_cycles) for cycles in starts),
+        busy_ps=tuple(_picoseconds(row, math.ceil(size * interval)) for size in sizes),
+        answer_ps=tuple(_picoseconds(row, math.floor((size - 1) * interval) + latency_cycles) for size in sizes),
         row=row,
     )
 
