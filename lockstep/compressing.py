@@ -93,11 +93,11 @@ def _told(subject: Subject, machine: Machine, found: Found, graph: Graph | None)
     answer["ratios"] = {name: before[name] / after[name] for name in ("bytes", "n_macs", "cycles", "energy_pj")}
     answer["ratios"]["nonzero_macs"] = before["n_nonzero_macs"] / max(after["n_nonzero_macs"], 1)
     points = [network["point"] for network in (before, after)]
-    labels = [
+    before_labels, after_labels = (
         machine.labels(g, point, subject.test.images)
         for g, point in zip((subject.reference, graph), points, strict=True)
-    ]
-    answer["labels"] = label_changes(*labels, subject.test.labels)
+    )
+    answer["labels"] = label_changes(before_labels, after_labels, subject.test.labels)
     return answer
 
 

@@ -200,9 +200,12 @@ class _Search:
                  for t in self._trials]  # fmt: skip
         x = np.array([np.zeros(errors.shape[1]), *tried])
         wrong = np.array([self._reference_wrong, *(t.n_wrong for t in self._trials)])
-        spread = np.where(errors.std(axis=0) > 0, errors.std(axis=0), 1.0)
+        spread = errors.std(axis=0)
+        spread = np.where(spread > 1e-6 * np.abs(errors).max(axis=0), spread, 1.0)  # a rounding error is no spread
         model = GaussianProcessRegressor(
-            ConstantKernel() * RBF(2.0, (0.5, 20.0)) + DotProduct() + WhiteKernel(0.1, (1e-2, 1.0)),
+            ConstantKernel(1.0, (1e-2, 1e2)) * RBF(2.0, (0.5, 20.0))
+            + ConstantKernel(1.0, (1e-2, 1e2)) * DotProduct(1.0, "fixed")
+            + WhiteKernel(0.1, (1e-2, 1.0)),
             normalize_y=True, random_state=self._seed,
         )  # fmt: skip
         with warnings.catch_warnings():
@@ -214,7 +217,7 @@ class _Search:
         for found, trial in zip(tried, self._trials, strict=True):
             if not trial.feasible:
                 chance[np.all(errors >= np.array(found), axis=1)] = 0.0
-        return chance  # type: ignore[no-any-return]
+        return chance
 
     def _best(self) -> Trial | None:
         able = [t for t in self._trials if t.feasible]

@@ -93,10 +93,9 @@ class Machine:
         for layer, arithmetic in zip(workload.layers, module.arithmetics(design, run), strict=True):
             if not isinstance(layer, Layer) or not isinstance(arithmetic, Arithmetic):
                 raise InputError(f"{graph.name}: wanted a network without a vector unit, got {layer.name}")
-            x, *residual = (values[name] for name in layer.inputs)
-            values[layer.output], _ = run_layer(
-                replace(layer, n_images=len(x)), x, *residual[:1], arithmetic=arithmetic
-            )
+            x = values[layer.inputs[0]]
+            residual = values[layer.inputs[1]] if layer.residual else None
+            values[layer.output], _ = run_layer(replace(layer, n_images=len(x)), x, residual, arithmetic)
         return values[workload.layers[-1].output].reshape(len(images), -1).argmax(axis=1)
 
 

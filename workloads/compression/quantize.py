@@ -49,8 +49,8 @@ def quantize_weights(
     """The graph with weights of `bits` bits (2 to 20), of all layers or of those named; a new graph.
 
     `q = clip(round_half_even(w / s), -h, h)` with `h = 2**(bits-1) - 1`. `largest`: s = max |w| / h; `least_squares`:
-    the share of that, in steps of a twentieth down to a fifth, with the least sum of squared errors (the largest share of
-    equals). Weights of zero stay zero. A scale is never so small that the bias would not fit 32 bits; where all weights
+    the share of that, in steps of a twentieth down to a fifth, with the least sum of squared errors, of equals the
+    largest. Weights of zero stay zero. A scale is never so small that the bias would not fit 32 bits; where all weights
     are zero it stays what it was. InputError for a layer without weights, or other bits.
 
     The weights are what the graph's integers mean: those of a traced 8-bit network, or real ones that `with_reals`

