@@ -74,7 +74,10 @@ def _range(node: yaml_strict.Mapping, field: Field) -> tuple[Sequence[int], Scal
         raise node.place.error(f"{field.name}: wanted {field.wanted}, got a range; list the values")
     ends = node.entries.get("range")
     if not isinstance(ends, yaml_strict.Sequence) or len(ends.items) != 2:
-        raise (ends or node).place.error(f"{field.name}: wanted range: [lowest, highest]")
+        got = "none" if ends is None else yaml_strict.describe(ends)
+        if isinstance(ends, yaml_strict.Sequence):
+            got = f"a list of {len(ends.items)}"
+        raise (ends or node).place.error(f"{field.name}: wanted range: [lowest, highest], got {got}")
     low, high = (int(accept(item, field)) for item in ends.items)
     if low > high:
         raise ends.place.error(f"{field.name}: wanted the lowest value first, got [{low}, {high}]")
