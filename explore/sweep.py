@@ -69,7 +69,7 @@ def sweep(
     points, refused = space.expand(limit)
     if not points:
         space.first_point()
-    keys = _keys(space, points, workload, scaling)
+    keys = keys_of(space, points, workload, scaling)
     found = store.get(keys) if store is not None else {}
     missing = [index for index, key in enumerate(keys) if key not in found]
     n_cached = len(points) - len(missing)
@@ -102,7 +102,8 @@ def front_of(space: Space, rows: Sequence[Row]) -> list[Row]:
     return [dict(row) for row in pareto_front(kept, known(space.objectives, kept))]
 
 
-def _keys(space: Space, points: Sequence[Point], workload: Workload, scaling: Scaling) -> list[str]:
+def keys_of(space: Space, points: Sequence[Point], workload: Workload, scaling: Scaling) -> list[str]:
+    """The key in a store of each point on a workload, in the model as it is now."""
     version = f"{model_version(space.family)}/{scaling}"
     return [point_key(space.family, point, workload.digest, version) for point in points]
 

@@ -31,8 +31,7 @@ from explore.search.sampler import Proposal, Sampler
 from explore.search.samplers import make_sampler
 from explore.search.scheduler import Ask, Scheduler, WholeOnly
 from explore.store import Store
-from explore.sweep import _keys as keys_of
-from explore.sweep import front_of
+from explore.sweep import front_of, keys_of
 from workloads.parts import Part, part_of
 
 if TYPE_CHECKING:

@@ -91,7 +91,7 @@ class Surrogate:
         candidates = [*near, *far]
         if not candidates:
             return self._domain.draw(self._draws), "random"
-        self._fit_when_due(costs, excesses, ran)
+        self._fit_when_due(len(costs))
         asked = np.array([self._encoded(choice) for choice in candidates])
         score = self._log_feasible(excesses, ran, asked)
         if len(feasible):
@@ -111,11 +111,11 @@ class Surrogate:
         )
         return self._draws.sample(list(found), min(len(found), N_NEAR))
 
-    def _fit_when_due(self, costs: np.ndarray, excesses: np.ndarray, ran: np.ndarray) -> None:
-        if len(costs) < FIT_GROWTH * self._n_fitted:
-            return
-        self._n_fitted = len(costs)
-        self._kernels.clear()
+    def _fit_when_due(self, n_known: int) -> None:
+        """Forget length scales that were fitted to far fewer points: models then find new ones."""
+        if n_known >= FIT_GROWTH * self._n_fitted:
+            self._n_fitted = n_known
+            self._kernels.clear()
 
     def _log_feasible(self, excesses: np.ndarray, ran: np.ndarray, asked: np.ndarray) -> np.ndarray:
         """Logarithm of the probability that a candidate runs and keeps all constraints."""

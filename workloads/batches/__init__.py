@@ -27,12 +27,11 @@ def batch_of(workload: Workload, n: int) -> Workload:
     if n == 1:
         return workload
     known = {module.name for module in pkgutil.iter_modules(__path__)}
-    for module in kinds.modules():
-        kind = module.__name__.rpartition(".")[2]
-        if kind in known and getattr(module, type(workload).__name__, None) is type(workload):
-            found: Workload = importlib.import_module(f"{__name__}.{kind}").batch(workload, n, f"{workload.name} x {n}")
-            return found
-    raise InputError(
-        f"{workload.name}: wanted a workload that can be batched ({', '.join(sorted(known))}), got a "
-        f"{workload.kind()}; take batches of 1"
-    )
+    kind = kinds.kind_among(workload, known)
+    if kind is None:
+        raise InputError(
+            f"{workload.name}: wanted a workload that can be batched ({', '.join(sorted(known))}), got a "
+            f"{workload.kind()}; take batches of 1"
+        )
+    found: Workload = importlib.import_module(f"{__name__}.{kind}").batch(workload, n, f"{workload.name} x {n}")
+    return found

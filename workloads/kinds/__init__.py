@@ -18,6 +18,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
 
@@ -26,6 +27,15 @@ def modules() -> tuple[ModuleType, ...]:
     """The modules of all kinds, in alphabetical order."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     return tuple(importlib.import_module(f"{__name__}.{name}") for name in names)
+
+
+def kind_among(workload: object, names: Collection[str]) -> str | None:
+    """Which of these names of kinds is the workload's; None where none is."""
+    for module in modules():
+        name = module.__name__.rpartition(".")[2]
+        if name in names and getattr(module, type(workload).__name__, None) is type(workload):
+            return name
+    return None
 
 
 def tracers() -> dict[str, str]:

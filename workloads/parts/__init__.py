@@ -57,11 +57,10 @@ def part_of(workload: Workload, share: float | Fraction) -> Part:
 def _kind_of(workload: Workload) -> str:
     """The name of the module of the workload's kind."""
     known = {module.name for module in pkgutil.iter_modules(__path__)}
-    for module in kinds.modules():
-        name = module.__name__.rpartition(".")[2]
-        if name in known and getattr(module, type(workload).__name__, None) is type(workload):
-            return name
-    raise InputError(
-        f"{workload.name}: wanted a workload that can be cut ({', '.join(sorted(known - {'strata'}))}), "
-        f"got a {workload.kind()}; search without --asha"
-    )
+    found = kinds.kind_among(workload, known)
+    if found is None:
+        raise InputError(
+            f"{workload.name}: wanted a workload that can be cut ({', '.join(sorted(known - {'strata'}))}), "
+            f"got a {workload.kind()}; search without --asha"
+        )
+    return found
