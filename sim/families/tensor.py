@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,16 +70,9 @@ def simulate_layers(
     """
     if not designs:
         return []
-    pinned: list[Tiling | None] = list(tilings) if tilings is not None else [None] * len(layers)
-    if len(pinned) != len(layers):
-        raise InputError(f"tilings: wanted one for each of {len(layers)} layers, got {len(pinned)}; None means search")
-    for layer in layers:
-        if problem := layer_refusal(layer) if isinstance(layer, Layer) else vector_layer_refusal(layer):
-            return [Run(failure=problem)] * len(designs)
-    jobs = _Jobs(layers, pinned)
-    for index in jobs.vector:
-        if problem := product_mismatch(layers[index], jobs.product_of(index)):  # type: ignore[arg-type]
-            return [Run(failure=problem)] * len(designs)
+    jobs = _jobs_of(layers, tilings)
+    if jobs.problem is not None:
+        return [Run(failure=jobs.problem)] * len(designs)
     runs: dict[int, Run] = {}
     for n_of_m in dict.fromkeys(design.n_of_m for design in designs):
         of_pattern = [d for d, design in enumerate(designs) if design.n_of_m == n_of_m]
@@ -86,6 +80,30 @@ def simulate_layers(
         for i, d in enumerate(of_pattern):
             runs[d] = _run(designs[d], jobs, cycles[i], phases[i], activity[i], chosen[i])
     return [runs[d] for d in range(len(designs))]
+
+
+def _jobs_of(layers: Sequence[Job], tilings: Sequence[Tiling | None] | None) -> _Jobs:
+    """The jobs of some layers. Those of a network without pinned tilings are kept while the next few are asked for.
+
+    A network is known by the identity of its tuple of layers, which its `_Jobs` hold.
+    """
+    if tilings is not None:
+        if len(tilings) != len(layers):
+            raise InputError(
+                f"tilings: wanted one for each of {len(layers)} layers, got {len(tilings)}; None means search"
+            )
+        return _Jobs(layers, tilings)
+    if not isinstance(layers, tuple):
+        return _Jobs(layers, [None] * len(layers))
+    found = _JOBS.pop(id(layers), None) or _Jobs(layers, [None] * len(layers))
+    _JOBS[id(layers)] = found  # the latest last
+    if len(_JOBS) > _MOST_JOBS:
+        del _JOBS[next(iter(_JOBS))]
+    return found
+
+
+_JOBS: dict[int, _Jobs] = {}
+_MOST_JOBS = 8  # a search by parts asks for a few networks in turn
 
 
 class _Jobs:
@@ -105,6 +123,18 @@ class _Jobs:
                 self.source[named[layer.product]] = layer
         self.repeats = np.array([layer.repeat for layer in layers], dtype=np.int64)
         self.places = any(layer.in_place or layer.out_place for layer in layers)
+        self._distinct: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = {}
+
+    @cached_property
+    def problem(self) -> str | None:
+        """Why no machine runs the layers, as one line; None where machines may."""
+        for layer in self.layers:
+            if found := layer_refusal(layer) if isinstance(layer, Layer) else vector_layer_refusal(layer):
+                return found
+        for index in self.vector:
+            if found := product_mismatch(self.layers[index], self.product_of(index)):  # type: ignore[arg-type]
+                return found
+        return None
 
     def product_of(self, index: int) -> Layer | None:
         """Who reads the weights that the layer makes."""
@@ -124,6 +154,11 @@ class _Jobs:
         Heads of attention and layers of a transformer are alike, and each is searched once. The numbers hold for all
         designs of the same `n_of_m`.
         """
+        if design.n_of_m not in self._distinct:
+            self._distinct[design.n_of_m] = self._find_distinct(design)
+        return self._distinct[design.n_of_m]
+
+    def _find_distinct(self, design: Design) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         rows = np.zeros((len(self.array), c.N_LAYER + 4 + v.N_LAYER), dtype=np.int64)
         for row, index in zip(rows, self.array, strict=True):
             layer, source = self.layers[index], self.source.get(index)
@@ -137,6 +172,7 @@ class _Jobs:
         layers, pinned, sources = map(np.ascontiguousarray, np.split(found, (c.N_LAYER, c.N_LAYER + 4), axis=1))
         return layers, pinned, sources, inverse.reshape(-1)
 
+    @cached_property
     def vector_numbers(self) -> np.ndarray:
         """(layers of the vector unit, v.N_LAYER)."""
         rows = [vector_layer_numbers(self.layers[i]) for i in self.vector]  # type: ignore[arg-type]
@@ -175,7 +211,7 @@ def _run_jobs(
     if jobs.vector:
         tilings = np.stack([chosen[:, jobs.product.get(i, i)] for i in jobs.vector], axis=1)
         tilings[cycles[:, [jobs.product.get(i, i) for i in jobs.vector]] < 0] = 0  # its product has none
-        of_vector = run_vector_batch(vector_numbers, jobs.vector_numbers(), tilings)
+        of_vector = run_vector_batch(vector_numbers, jobs.vector_numbers, tilings)
         cycles[:, jobs.vector] = of_vector[0]
         at = np.ix_(range(len(designs)), jobs.vector, [_PHASES.index(name) for name in v.PHASES])
         phases[at] = of_vector[1]
