@@ -33,6 +33,7 @@ from workloads.load import Workload, load_workload
 from workloads.parts import part_of
 
 MARKS = (1 / 6, 1 / 3, 2 / 3, 1)  # of the budget: where hypervolumes are told
+MARKS_OF_FRONT = (0.1, 0.2, 0.4, 0.6, 0.8, 1)  # where shares of a known front are told
 TIMED_POINTS = 200
 
 
@@ -66,7 +67,7 @@ def main() -> None:
     }
     print(f"{space.name}: {space.n_points:,} points, {space.workload}; {budget:g} evaluations, {told.seeds} seeds")
     if told.exhaustive:
-        print_shares(by_sampler, front)
+        print_shares(by_sampler, front, budget)
     else:
         print_hypervolumes(by_sampler, budget)
         print_savings(by_sampler, _cpu_of_shares(space, by_sampler))
@@ -86,14 +87,17 @@ def true_front(space: Space, folder: Path, processes: int | None) -> np.ndarray:
     return costs(swept.pareto_front, space.objectives)
 
 
-def print_shares(by_sampler: Mapping[str, Sequence[Found]], front: np.ndarray) -> None:
-    """Share of the true front's hypervolume that each sampler ends with."""
-    print(f"{'sampler':14}{'share of the true hypervolume':>32}{'lowest':>9}{'highest':>9}{'CPU s a search':>16}")
+def print_shares(by_sampler: Mapping[str, Sequence[Found]], front: np.ndarray, budget: float) -> None:
+    """Mean share of the true front's hypervolume at some amounts of work, and the lowest of all seeds at the end."""
+    marks = [budget * mark for mark in MARKS_OF_FRONT]
+    heads = [*(f"at {mark:g}" for mark in marks), "lowest"]
+    print(f"{'share of front':14}{''.join(f'{head:>10}' for head in heads)}{'CPU s a search':>16}")
     for name, found in by_sampler.items():
-        shares = [share_of_front(full_costs(one.result), front) for one in found]
-        spread = f"{statistics.fmean(shares):.4f} +- {_deviation(shares):.4f}"
-        cpu = statistics.fmean(one.cpu_seconds for one in found)
-        print(f"{name:14}{spread:>32}{min(shares):9.4f}{max(shares):9.4f}{cpu:16.1f}")
+        shares = np.array(
+            [[share_of_front(_known_at(one.result, mark), front) for mark in marks] for one in found]
+        )  # (n_seeds, n_marks)
+        columns = "".join(f"{share:10.4f}" for share in (*shares.mean(axis=0), shares[:, -1].min()))
+        print(f"{name:14}{columns}{statistics.fmean(one.cpu_seconds for one in found):16.1f}")
 
 
 def print_hypervolumes(by_sampler: Mapping[str, Sequence[Found]], budget: float) -> None:
@@ -194,8 +198,13 @@ def _box(by_sampler: Mapping[str, Sequence[Found]]) -> Box:
 
 def _value_at(result: SearchResult, box: Box, work: float) -> float:
     """Hypervolume of what was known when so much had been simulated."""
-    done = int(np.searchsorted(full_work(result), work * (1 + 1e-9), side="right"))
-    return float(trace(full_costs(result)[:done], box)[-1]) if done else 0.0
+    known = _known_at(result, work)
+    return float(trace(known, box)[-1]) if len(known) else 0.0
+
+
+def _known_at(result: SearchResult, work: float) -> np.ndarray:
+    """Costs of the points that were simulated whole by then."""
+    return full_costs(result)[: int(np.searchsorted(full_work(result), work * (1 + 1e-9), side="right"))]
 
 
 def _deviation(values: Sequence[float]) -> float:
