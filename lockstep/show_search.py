@@ -8,21 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from designs.space import Space
 from explore.pareto import pareto_front
 from explore.search.fidelity import LEAST, Fidelity
-from explore.search.hypervolume import Box, full_costs, hypervolume
+from explore.search.hypervolume import Box, box_of, full_costs, hypervolume
 from explore.search.result import SearchResult
 from lockstep.show import points_of
+from reports.searches import samplers
 from reports.tables import Cell, cell, make_table
 from reports.units import metric_name
 
 
 def document(results: Sequence[SearchResult], space: Space, store: Path) -> dict[str, Any]:
     """The JSON document of `lockstep search`. `box` is what hypervolumes are of; None where no point is feasible."""
-    box = _box(results)
+    box = box_of(results)
     return {
         "space": space.name,
         "workload": results[0].workload,
@@ -93,11 +92,8 @@ def searched(results: Sequence[SearchResult], space: Space, store: Path, page: P
 
 def _samplers(results: Sequence[SearchResult]) -> str:
     """Means over seeds, with the spread (sample standard deviation) of the hypervolume."""
-    box = _box(results)
-    by_sampler: dict[str, list[SearchResult]] = {}
-    for result in results:
-        by_sampler.setdefault(result.sampler, []).append(result)
-    rows = [[cell(name), *_of_sampler(found, box)] for name, found in by_sampler.items()]
+    box = box_of(results)
+    rows = [[cell(name), *_of_sampler(found, box)] for name, found in samplers(results).items()]
     return make_table([("sampler", False), *((name, True) for name in _COLUMNS)], rows).console()
 
 
@@ -149,12 +145,6 @@ def _fidelities(result: SearchResult) -> list[str]:
             f"the whole, over {each.n_trials} trials: {told}{verdict}"
         )
     return lines
-
-
-def _box(results: Sequence[SearchResult]) -> Box | None:
-    """Best and worst of all feasible points of all searches."""
-    found = np.concatenate([full_costs(result) for result in results])
-    return Box.around(found) if np.isfinite(found).all(axis=1).any() else None
 
 
 def _joint_front(results: Sequence[SearchResult]) -> list[dict[str, Any]]:

@@ -54,6 +54,12 @@ def full_costs(result: SearchResult) -> np.ndarray:
     return found
 
 
+def box_of(results: Sequence[SearchResult]) -> Box | None:
+    """From the best to the worst of all feasible full evaluations; None where there is none."""
+    found = np.concatenate([full_costs(result) for result in results])
+    return Box.around(found) if np.isfinite(found).all(axis=1).any() else None
+
+
 def full_work(result: SearchResult) -> np.ndarray:
     """(n_full,) simulated work when each full evaluation had ended, in full evaluations; a part counts as its share."""
     done = np.cumsum([evaluation.share for evaluation in result.evaluations])

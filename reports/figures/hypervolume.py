@@ -7,10 +7,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 from matplotlib.figure import Figure
 
-from explore.search.hypervolume import Box, full_costs, full_work, trace
+from explore.search.hypervolume import Box, box_of, full_costs, full_work, trace
 from explore.search.result import SearchResult
 from reports import style
 from reports.searches import samplers
@@ -57,12 +56,6 @@ def hypervolume_data(results: Sequence[SearchResult]) -> HypervolumeData | None:
         return None
     curves = [_curve(name, [_steps(result, box) for result in of_it]) for name, of_it in samplers(results).items()]
     return HypervolumeData(curves, max(result.work for result in results))
-
-
-def box_of(results: Sequence[SearchResult]) -> Box | None:
-    """From the best to the worst of all feasible full evaluations; None where there is none."""
-    costs = np.concatenate([full_costs(result) for result in results])
-    return Box.around(costs) if np.isfinite(costs).all(axis=1).any() else None
 
 
 def _curve(sampler: str, seeds: list[Steps]) -> SamplerCurve:
