@@ -84,7 +84,7 @@ def test_mobilenet() -> None:
     assert problem.ram_needed(wide).n_bytes == 112 * 112 * (24 + 48) and problem.ram_needed(wide).step == "pw1"
     channels = int(10_944 * 0.75)
     n_weights = sum(tensor.n_elements for tensor in problem.free if tensor.role == "weights")
-    assert round(n_weights / 1024) == 2508  # facts: transformer_sparse.md, section 4
+    assert round(n_weights / 1024) == 2508
     assert problem.flash_needed(wide) == n_weights + 4 * (channels + 1000) + 28 * 20
 
 
