@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from designs import yaml_strict
+from designs.arguments import expect_one_of
 from designs.errors import InputError
 from designs.spelling import shown
 
@@ -114,6 +115,7 @@ def load_technology(
     parts are those fitted to our own synthesis (logic_fitted.yaml) or the literature's (logic.yaml). InputError where
     no table knows the choice.
     """
+    expect_one_of("scaling", scaling, get_args(Scaling))
     return _technology(node_nm, scaling, dram, logic)
 
 

@@ -23,15 +23,35 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         target = Path(path)
         if _is_new_or_regular(target):
             target = Path(os.path.realpath(path))
-            part = target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
+            part = _part_of(target)
         yield part or target
         if part is not None:
             os.replace(part, target)
     except OSError as error:
-        raise InputError(f"{path}: wanted a file to write to, got: {error.strerror}; name another") from error
+        raise _cannot_write(path, error) from error
     finally:
         if part is not None:
             part.unlink(missing_ok=True)
+
+
+def expect_writable(path: str | Path) -> None:
+    """InputError where `whole_file` could not write there: before long work, not after it. Leaves nothing behind."""
+    try:
+        target = Path(path)
+        if _is_new_or_regular(target):
+            part = _part_of(Path(os.path.realpath(path)))
+            part.touch()
+            part.unlink()
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def _part_of(target: Path) -> Path:
+    return target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
+
+
+def _cannot_write(path: str | Path, error: OSError) -> InputError:
+    return InputError(f"{path}: wanted a file to write to, got: {error.strerror}; name another")
 
 
 def _is_new_or_regular(target: Path) -> bool:

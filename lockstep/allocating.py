@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from designs.arguments import expect_one_of, expect_real, expect_seed, expect_whole
 from designs.errors import InputError
-from designs.spelling import nearest, shown
 
 if TYPE_CHECKING:
     from explore.bitwidths.allocation import Allocation
@@ -58,9 +58,16 @@ def allocate(
     from explore.bitwidths.losses import measured_losses
     from workloads.bitwidths.noise import LOSS_IS, noise_losses
 
-    _check_choice("method", method, (*METHODS, ALL))
-    _check_choice("normalization", normalization, ("per_layer", "per_channel"))
-    _check_choice("scales", scales, ("free", "power_of_two"))
+    expect_one_of("method", method, (*METHODS, ALL))
+    expect_one_of("normalization", normalization, ("per_layer", "per_channel"))
+    expect_one_of("scales", scales, ("free", "power_of_two"))
+    expect_whole("budget", budget, 1)
+    expect_whole("images", images, 1)
+    expect_real("time limit", time_limit_s, 0.1, 1e9)
+    expect_seed(seed)
+    for limit, n_bytes in (("flash", flash_bytes), ("ram", ram_bytes)):
+        if n_bytes is not None:
+            expect_whole(f"{limit} bytes", n_bytes, 0)
     if output is not None and method == ALL:
         raise InputError(f"{output}: wanted one --method whose answer is written, got all")
     loaded = _network(network)
@@ -98,11 +105,6 @@ def bytes_of(text: str, option: str) -> int:
     return int(match[1] + fraction) * unit // 10 ** len(fraction)
 
 
-def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
-        raise InputError(f"{name}: wanted one of {', '.join(known)}, got {shown(value)}{nearest(value, known)}")
-
-
 def _network(network: str | Path | Workload) -> Network:
     from workloads.kinds.network import Network
     from workloads.load import expect_kind, load_workload
@@ -117,9 +119,8 @@ def _problem(network: Network, widths: Sequence[int], normalization: str) -> Pro
     from workloads.bitwidths.networks import problem_of_graph, problem_of_layers
     from workloads.builders.convnets import in_order
 
-    for width in widths:
-        if width not in _WIDTHS:
-            raise InputError(f"widths: wanted some of {', '.join(map(str, _WIDTHS))}, got {width}")
+    if not widths or any(width not in _WIDTHS for width in widths):
+        raise InputError(f"widths: wanted some of {', '.join(map(str, _WIDTHS))}, got {list(widths)}")
     if network.graph is not None:
         return replace(problem_of_graph(network.graph, widths, normalization), name=network.name)  # type: ignore[arg-type]
     layers = in_order(network.name) or network.layers
@@ -141,13 +142,14 @@ def _meter(network: Network, normalization: str, scales: str, n_images: int) -> 
 
 
 def _check_output(network: Network, meter: LossMeter | None, output: str | Path) -> None:
+    from workloads.files import expect_graph_file
+
     if meter is None:
         raise InputError(
             f"{output}: wanted a network with numbers and images to fit scales to (digits_cnn, digits_cnn_w4, or a "
             f"graph that reads digits), got {network.name}"
         )
-    if Path(output).suffix not in (".npz", ".json"):
-        raise InputError(f"{output}: wanted a name that ends in .npz or .json, got {Path(output).suffix or 'none'!r}")
+    expect_graph_file(output)
 
 
 def _is_small(problem: Problem) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from designs.arguments import expect_one_of
 from designs.fields import Value
 from lockstep.api import SpaceLike, pinned
 
@@ -40,10 +41,15 @@ def compress(
     images, which nothing was chosen by. `compressed` is None where no trial keeps the floor and costs less.
     """
     from explore.compression.choices import choices_by_layer
-    from explore.compression.search import search
+    from explore.compression.search import expect_settings, search
     from explore.compression.subject import subject_of
     from explore.compression.trial import Machine, compressed
+    from workloads.files import expect_graph_file
 
+    expect_settings(accuracy_floor, budget, minimize, seed)
+    expect_one_of("trainer", trainer, get_args(Trainer))
+    if output is not None:
+        expect_graph_file(output)
     chosen = pinned(space, parameters)
     machine, subject, training = Machine.of(chosen), subject_of(network), _training(trainer)
     found = search(

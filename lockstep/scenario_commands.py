@@ -62,10 +62,16 @@ def scenario(
     json_: JsonOption = False,
 ) -> None:
     """Put design points under load, as MLPerf Inference does: one query at a time, streams, a server, all at once."""
+    from explore.scenarios.run import expect_scenarios
     from lockstep import scenarios as api
     from lockstep import show_scenarios
+    from reports.page import expect_folder
 
-    asked = None if scenarios is None or "all" in scenarios else list(dict.fromkeys(scenarios))
+    named = list(dict.fromkeys(scenarios or ["all"]))
+    expect_scenarios([name for name in named if name != "all"])
+    asked = None if "all" in named else named
+    if report is not None:
+        expect_folder(report)
     with steps("scenario", wanted=not json_ or sys.stderr.isatty()) as progress:
         found = api.scenario(
             designs,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from designs.arguments import expect_whole
 from designs.errors import InputError
 from designs.fields import Value
 from designs.space import Point, Space
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from workloads.load import Workload
 
 Progress = Callable[[str, int, int], None]
+
+MOST_ACCELERATORS = 1024  # of each design in a system
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +83,9 @@ def scenario(
     )  # fmt: skip
     asked = tuple(SCENARIOS if scenarios is None else scenarios)
     expect_scenarios(asked)
-    if accelerators < 1:
-        raise InputError(f"--accelerators: wanted 1 or more, got {accelerators}")
+    expect_whole("--accelerators", accelerators, 1, MOST_ACCELERATORS)
+    if not asked:
+        raise InputError(f"--scenario: wanted one of {', '.join(SCENARIOS)} or more, got none")
     listed = [designs] if isinstance(designs, Space | str | Path) else list(designs)
     chosen = [found for design in listed for found in _chosen(design, workload, parameters)]
     if not chosen:

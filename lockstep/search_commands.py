@@ -64,11 +64,14 @@ def search(
     """
     from designs.space import load_space
     from lockstep import api, searching, show_search
+    from reports.page import expect_folder
 
     samplers = list(dict.fromkeys(sampler or ["tpe"]))
     chosen = load_space(space).pin(pairs_of(set_, "--set", "array_rows=8"))
     loaded = api.workload_of(chosen, workload)
-    searching.expect_searchable(samplers, budget)
+    searching.expect_searchable(samplers, budget, eta, seed + seeds - 1)
+    if report is not None:
+        expect_folder(report)
     folder = Path("out") / chosen.name
     file = store if store is not None else folder / "results.sqlite"
     make_folder(file.parent)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from designs.arguments import expect_seed, expect_whole
 from designs.errors import InputError
 from designs.fields import Value
 from designs.space import Space
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from explore.search.result import SearchResult
     from explore.search.scheduler import Scheduler
     from workloads.load import Workload
+
+MOST_ETA = 1024  # its square is how many parts the first share of a workload is one of
 
 
 def search(
@@ -43,6 +46,10 @@ def search(
     from explore.search.search import search as run
     from explore.store import Store
 
+    expect_searchable([sampler], budget, eta, seed)
+    expect_whole("in flight", in_flight, 1)
+    if workers is not None:
+        expect_whole("workers", workers, 1)
     chosen = pinned(space, parameters)
     loaded = workload_of(chosen, workload)
 
@@ -68,12 +75,14 @@ def search(
         return searched(opened)
 
 
-def expect_searchable(samplers: Sequence[str], budget: float) -> None:
-    """InputError, one line, for a sampler that there is not and a budget that allows nothing."""
+def expect_searchable(samplers: Sequence[str], budget: float, eta: int, last_seed: int) -> None:
+    """InputError, one line, for a sampler that there is not, a budget that allows nothing, no eta and no seed."""
     from explore.search.samplers import expect_sampler
     from explore.search.search import expect_budget
 
     expect_budget(budget)
+    expect_whole("eta", eta, 2, MOST_ETA)
+    expect_seed(last_seed)
     for name in samplers:
         expect_sampler(name)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from designs.errors import InputError
-from designs.whole_file import whole_file
+from designs.whole_file import expect_writable, whole_file
 from workloads.archives import UNREADABLE
 from workloads.ir import Graph, Op, Tensor, check_graph
 
@@ -44,7 +44,18 @@ def save_graph(graph: Graph, path: str | Path) -> None:
         with whole_file(path) as part, part.open("wb") as file:
             np.savez_compressed(file, header=text, **arrays)  # type: ignore[arg-type]
     else:
-        raise InputError(f"{path}: wanted a name that ends in .npz or .json, got {path.suffix or 'no ending'!r}")
+        raise _unknown_suffix(path)
+
+
+def expect_graph_file(path: str | Path) -> None:
+    """InputError where `save_graph` could not write: before long work, not after it. Leaves nothing behind."""
+    if Path(path).suffix not in (".json", ".npz"):
+        raise _unknown_suffix(Path(path))
+    expect_writable(path)
+
+
+def _unknown_suffix(path: Path) -> InputError:
+    return InputError(f"{path}: wanted a name that ends in .npz or .json, got {path.suffix or 'no ending'!r}")
 
 
 def load_graph(path: str | Path) -> Graph:

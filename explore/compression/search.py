@@ -17,7 +17,7 @@ import numpy as np
 from scipy.stats import norm
 from threadpoolctl import threadpool_limits
 
-from designs.errors import InputError
+from designs.arguments import expect_one_of, expect_real, expect_seed, expect_whole
 from explore.compression.choices import Choice, Choices
 from explore.compression.subject import Subject
 from explore.compression.trial import (
@@ -83,16 +83,19 @@ def search(
     `known` answers trials (and `untrained` costs and `errors`) that are there already. InputError for a floor outside
     0 to 1, a budget outside 1 to 10.
     """
-    if not 0 <= accuracy_floor <= 1:
-        raise InputError(f"floor: wanted an accuracy of 0 to 1, got {accuracy_floor:g}")
-    if not 1 <= budget <= MOST_TRIALS:
-        raise InputError(f"budget: wanted 1 to {MOST_TRIALS} trainings, got {budget}")
-    if objective not in OBJECTIVES:
-        raise InputError(f"minimize: wanted one of {', '.join(OBJECTIVES)}, got {objective!r}")
+    expect_settings(accuracy_floor, budget, objective, seed)
     with threadpool_limits(1):  # small matrices: threads would only wait for each other
         return _Search(subject, machine, choices, accuracy_floor, objective, training, seed, known, progress).run(
             budget
         )
+
+
+def expect_settings(accuracy_floor: float, budget: int, objective: str, seed: int) -> None:
+    """InputError, one line, for what `search` does not take."""
+    expect_real("floor", accuracy_floor, 0, 1)
+    expect_whole("budget", budget, 1, MOST_TRIALS)
+    expect_one_of("minimize", objective, OBJECTIVES)
+    expect_seed(seed)
 
 
 class _Search:

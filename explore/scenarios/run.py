@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from designs.arguments import expect_real, expect_whole
 from designs.errors import InputError
 from designs.spelling import nearest, shown
 from explore.scenarios.outcome import PS_PER_NS, SystemOutcome
@@ -31,17 +32,16 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        expect_whole("--max-batch", self.max_batch, 1, 1024)
         for option, value, low, high in (
-            ("--max-batch", self.max_batch, 1, 1024),
             ("--window-us", self.window_us, 0, 1e9),
             ("--bound-ms", self.bound_ms, 1e-6, 1e9),
             ("--interval-ms", self.interval_ms, 1e-6, 1e9),
             ("--percentile", self.percentile, 50, 99.99),
-            ("--queries", self.n_queries, 1, 1 << 26),
-            ("--seed", self.seed, 0, 2**63),
         ):
-            if not low <= value <= high:
-                raise InputError(f"{option}: wanted {low:g} to {high:g}, got {value:g}")
+            expect_real(option, value, low, high)
+        expect_whole("--queries", self.n_queries, 1, 1 << 26)
+        expect_whole("--seed", self.seed, 0, 2**63)
 
     @property
     def n_queries(self) -> int:
@@ -52,9 +52,9 @@ class Settings:
 def expect_scenarios(names: Collection[str]) -> None:
     """InputError, with the nearest right spelling, for a name that is not one of SCENARIOS."""
     for name in names:
-        if name not in SCENARIOS:
+        if not isinstance(name, str) or name not in SCENARIOS:
             raise InputError(
-                f"--scenario: wanted {', '.join(SCENARIOS)} or all, got {shown(name)}{nearest(name, SCENARIOS)}"
+                f"--scenario: wanted {', '.join(SCENARIOS)} or all, got {shown(name)}{nearest(str(name), SCENARIOS)}"
             )
 
 

@@ -15,8 +15,8 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.trial import Trial, TrialState
 
+from designs.arguments import expect_one_of
 from designs.errors import InputError
-from designs.spelling import nearest, shown
 from explore.search.domain import Choice, Domain
 from explore.search.sampler import N_START, Proposal, Sampler
 from explore.search.surrogate import Surrogate
@@ -26,10 +26,7 @@ POPULATION = 40  # of the genetic samplers: 500 evaluations are then a dozen gen
 
 def expect_sampler(name: str) -> None:
     """InputError, one line, where there is no such sampler, or where what it needs is not installed."""
-    if name not in SAMPLERS:
-        raise InputError(
-            f"sampler: wanted one of {', '.join(SAMPLERS)}, got {shown(name)}{nearest(name, list(SAMPLERS))}"
-        )
+    expect_one_of("sampler", name, SAMPLERS)
     if name == "gp" and importlib.util.find_spec("torch") is None:
         raise InputError("sampler: wanted torch for gp, got none installed; pip install 'lockstep[gp]'")
 

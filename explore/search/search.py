@@ -11,12 +11,14 @@ from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from designs.errors import InputError, Interrupted, is_interrupt
 from designs.space import Point, Space
+from designs.spelling import shown
 from designs.technology import Scaling
 from explore.evaluate import Row
 from explore.progress import Progress, progress_for
@@ -101,8 +103,9 @@ def search(
 
 def expect_budget(budget: float) -> None:
     """InputError for a budget below one full evaluation."""
-    if not 1 <= budget < float("inf"):
-        raise InputError(f"budget: wanted 1 full evaluation or more, got {budget:g}")
+    if isinstance(budget, bool) or not isinstance(budget, Real) or not 1 <= budget < float("inf"):
+        told = f"{budget:g}" if isinstance(budget, float) else shown(budget)
+        raise InputError(f"budget: wanted 1 full evaluation or more, got {told}")
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,11 @@ def test_dram_has_a_price_by_kind_at_every_node() -> None:
         load_technology(45, dram="hbm9")
 
 
+def test_an_unknown_scaling_is_refused() -> None:
+    with pytest.raises(InputError, match="scaling: wanted one of stillmaker_baas, whole_operation, got 'whole'"):
+        load_technology(45, scaling="whole")  # type: ignore[arg-type]
+
+
 def test_an_unknown_node_is_refused() -> None:
     with pytest.raises(InputError, match="node_nm: wanted one of 65, 45, .*, got 12"):
         load_technology(12)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from designs.errors import InputError
-from designs.whole_file import whole_file
+from designs.whole_file import expect_writable, whole_file
 
 
 def test_a_file_appears_when_the_block_ends(tmp_path: Path) -> None:
@@ -55,3 +55,14 @@ def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="wanted a file to write to, got: [A-Z][^\n]+; name another$"), whole_file(path) as part:
             part.write_text("new")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "loop"]
+
+
+def test_what_can_be_written_is_known_before_and_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "old.txt").write_text("old")
+    expect_writable(tmp_path / "old.txt")
+    expect_writable(tmp_path / "new.txt")
+    for path, why in ((tmp_path, "Is a directory"), (tmp_path / "old.txt" / "x", "Not a directory"),
+                      (tmp_path / "none" / "x", "No such file or directory")):  # fmt: skip
+        with pytest.raises(InputError, match=f"wanted a file to write to, got: {why}; name another$"):
+            expect_writable(path)
+    assert [path.name for path in tmp_path.iterdir()] == ["old.txt"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,3 +111,20 @@ def test_bad_input_is_one_line(arguments: list[str], message: str, capsys: pytes
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "--help")
     assert code == 0 and "Examples: lockstep allocate " in out and "--json" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"flash_bytes": "2MB"}, "flash bytes: wanted 0 or more, got '2MB'"),
+        ({"ram_bytes": float("nan")}, "ram bytes: wanted 0 or more, got nan"),
+        ({"method": None}, "method: wanted one of rule, .*, got None"),
+        ({"widths": []}, r"widths: wanted some of 2, 4, 8, got \[\]"),
+        ({"seed": 1 << 32, "method": "search"}, "seed: wanted 0 to 4294967295, got 4294967296"),
+        ({"images": 0}, "images: wanted 1 or more, got 0"),
+        ({"time_limit_s": float("nan")}, r"time limit: wanted 0.1 to 1e\+09, got nan"),
+    ],
+)
+def test_bad_arguments_in_one_line(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=f"^{message}$"):
+        lockstep.allocate("digits_cnn", **arguments)

@@ -70,3 +70,24 @@ def test_a_floor_that_nothing_keeps(given: Path, monkeypatch: pytest.MonkeyPatch
 def test_networks_whose_accuracy_is_not_known() -> None:
     with pytest.raises(InputError, match="resnet18: wanted a traced network that reads a digit"):
         lockstep.compress("resnet18", "compression", accuracy_floor=0.9)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"accuracy_floor": None}, "floor: wanted 0 to 1, got None"),
+        ({"minimize": "cycle"}, r"minimize: wanted one of cycles, bytes, energy, got 'cycle' \(did you mean 'cycles'\?\)"),
+        ({"budget": 1.5}, "budget: wanted 1 to 10, got 1.5"),
+        ({"trainer": "ste"}, "trainer: wanted one of straight_through, lc, none, got 'ste'"),
+        ({"seed": -1}, "seed: wanted 0 to 4294967295, got -1"),
+        ({"output": "a.onnx"}, "a.onnx: wanted a name that ends in .npz or .json, got '.onnx'"),
+        ({"output": "none/a.npz"}, "none/a.npz: wanted a file to write to, got: No such file or directory; name another"),
+    ],
+)
+def test_bad_arguments_before_anything_is_trained(
+    arguments: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digits_network, "train", None)
+    monkeypatch.setattr("explore.compression.subject.subject_of", None)
+    with pytest.raises(InputError, match=f"^{message}$"):
+        lockstep.compress("digits_cnn", "compression", **{"accuracy_floor": 0.9} | arguments)

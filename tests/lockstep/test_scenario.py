@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import lockstep
+from designs.errors import InputError
 from lockstep import cli
 
 FAST = ("-w", "gemm:8x16x8", "--queries", "300", "--bound-ms", "0.01", "--interval-ms", "0.01")
@@ -113,3 +115,31 @@ def test_a_figure_is_drawn_where_it_is_asked_for(capsys: pytest.CaptureFixture[s
 def test_bad_input_is_one_line(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str) -> None:
     code, out, error = run(capsys, *arguments)
     assert code == 2 and out == "" and message in error.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"accelerators": 1.5}, "--accelerators: wanted 1 to 1024, got 1.5"),
+        ({"accelerators": 10**20}, "--accelerators: wanted 1 to 1024, got 100000000000000000000"),
+        ({"bound_ms": None}, r"--bound-ms: wanted 1e-06 to 1e\+09, got None"),
+        ({"scenarios": []}, "--scenario: wanted one of single_stream, .* or more, got none"),
+    ],
+)
+def test_bad_arguments_in_one_line(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=f"^{message}$"):
+        lockstep.scenario("tensor", **arguments)
+
+
+def test_a_report_has_to_be_a_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr("lockstep.scenarios.scenario", None)  # told before anything is simulated
+    code, out, error = run(capsys, "tensor", "--report", "file", *FAST)
+    assert (code, out) == (2, "") and "file: wanted a folder for the report, got a file" in error
+
+
+def test_a_scenario_beside_all_has_to_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, error = run(capsys, "tensor", "--scenario", "all", "--scenario", "sever", *FAST)
+    assert (code, out) == (2, "") and "got 'sever' (did you mean 'server'?)" in error

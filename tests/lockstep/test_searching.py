@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import lockstep
+from designs.errors import InputError
 from lockstep import cli
 from lockstep.show_search import searched
 from tests import toy_family
@@ -74,6 +76,9 @@ def test_parts_first(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (("--budget", "5", "--sampler", "tep"), "sampler: wanted one of random, qmc"),
         (("--budget", "0"), "budget: wanted 1 full evaluation or more, got 0"),
+        (("--budget", "2", "--seed", "4294967295", "--seeds", "2"), "seed: wanted 0 to 4294967295, got 4294967296"),
+        (("--budget", "2", "--asha", "--eta", "1025"), "eta: wanted 2 to 1024, got 1025"),
+        (("--budget", "2", "--report", SPACE), "wanted a folder for the report, got a file"),
         (("--budget", "nan"), "budget: wanted 1 full evaluation or more, got nan"),
         (("--budget", "5", "--set", "lanes"), "--set lanes: wanted --set array_rows=8"),
         (("--budget", "5", "-w", "nothing"), "nothing"),
@@ -83,6 +88,24 @@ def test_bad_input_in_one_line(arguments: tuple[str, ...], message: str, capsys:
     code, out, error = run(capsys, SPACE, *arguments)
     assert (code, out) == (2, "") and message in error and len(error.splitlines()) == 1
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"budget": "3"}, "budget: wanted 1 full evaluation or more, got '3'"),
+        ({"sampler": ["tpe"]}, r"sampler: wanted one of random, .*, got \['tpe'\]"),
+        ({"seed": -1}, "seed: wanted 0 to 4294967295, got -1"),
+        ({"seed": None}, "seed: wanted 0 to 4294967295, got None"),
+        ({"in_flight": 1.5}, "in flight: wanted 1 or more, got 1.5"),
+        ({"workers": 0}, "workers: wanted 1 or more, got 0"),
+        ({"asha": True, "eta": 0}, "eta: wanted 2 to 1024, got 0"),
+        ({"scaling": "whole"}, "scaling: wanted one of stillmaker_baas, whole_operation, got 'whole'"),
+    ],
+)
+def test_bad_arguments_in_one_line(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=f"^{message}$"):
+        lockstep.search(SPACE, **{"budget": 2} | arguments)
 
 
 def test_constraints_on_what_no_metric_is_called(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -96,8 +96,8 @@ def test_a_budget_of_one() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"floor": 1.5}, "floor: wanted an accuracy of 0 to 1, got 1.5"),
-        ({"budget": 11}, "budget: wanted 1 to 10 trainings, got 11"),
+        ({"floor": 1.5}, "floor: wanted 0 to 1, got 1.5"),
+        ({"budget": 11}, "budget: wanted 1 to 10, got 11"),
     ],
 )
 def test_refusals(settings: dict[str, Any], message: str) -> None:

@@ -130,7 +130,9 @@ def test_all_scenarios_of_a_system_and_only_what_is_asked_for() -> None:
         ({"bound_ms": float("nan")}, "--bound-ms: wanted 1e-06 to 1e.09, got nan"),
         ({"window_us": -1}, "--window-us: wanted 0 to 1e.09, got -1"),
         ({"percentile": 100}, "percentile: wanted 50 to 99.99, got 100"),
-        ({"queries": 0}, "--queries: wanted 1 to 6.71089e.07, got 0"),
+        ({"percentile": "99"}, "--percentile: wanted 50 to 99.99, got '99'"),
+        ({"seed": 1.5}, "--seed: wanted 0 to 9223372036854775808, got 1.5"),
+        ({"queries": 0}, "--queries: wanted 1 to 67108864, got 0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(options: dict[str, float], message: str) -> None:
