@@ -22,7 +22,7 @@ Trainer = Literal["straight_through", "lc", "none"]
 
 def compress(
     network: str,
-    space: SpaceLike,
+    space: SpaceLike = "compression",
     output: str | Path | None = None,
     *,
     accuracy_floor: float,

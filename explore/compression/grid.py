@@ -1,6 +1,6 @@
 """All of a thousand choices, and how near to the best of them a search with ten trainings comes (docs/compression.md).
 
-    python -m explore.compression.grid [--floor 0.95] [--workers 2] [--batches 0] [-o rows.json]
+    python -m explore.compression.grid [--floor 0.93 0.95] [--workers 2] [--batches 0] [-o rows.json]
 
 Grid and search are trained alike, by default not at all: so a thousand choices take minutes. What is done is kept: an
 interrupted run goes on where it stood, and the search reads its trials from the grid.
@@ -120,7 +120,7 @@ def _chunk(indices: range, training: straight_through.Settings) -> list[dict[str
 def main() -> None:
     """Print the best of the grid and the distances for each objective."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--floor", type=float, default=0.95)
+    parser.add_argument("--floor", type=float, nargs="+", default=[0.95], help="One or more.")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("-o", "--output", type=Path, help="Also write the grid's rows as JSON.")
@@ -131,14 +131,19 @@ def main() -> None:
     if given.output is not None:
         with whole_file(given.output) as part:
             part.write_text(json.dumps(grid) + "\n", encoding="utf-8")
-    n_able = sum(1 - row["n_wrong"] / row["n_images"] >= given.floor for row in grid)
-    print(f"{len(grid)} choices, {n_able} keep {given.floor:g} on {grid[0]['n_images']} validation images")
+    for floor in given.floor:
+        _tell(grid, floor, given.seeds, training)
+
+
+def _tell(grid: list[dict[str, Any]], floor: float, n_seeds: int, training: straight_through.Settings) -> None:
+    n_able = sum(1 - row["n_wrong"] / row["n_images"] >= floor for row in grid)
+    print(f"{len(grid)} choices, {n_able} keep {floor:g} on {grid[0]['n_images']} validation images")
     for objective in OBJECTIVES:
-        best = best_of(grid, objective, given.floor)
+        best = best_of(grid, objective, floor)
         if best is None:
             print(f"{objective}: no choice keeps the floor", file=sys.stderr)
             continue
-        found = distances(grid, objective, given.floor, given.seeds, training)
+        found = distances(grid, objective, floor, n_seeds, training)
         ratios = np.array([entry["ratio"] for entry in found])
         n_trials = max(entry["n_trials"] for entry in found)
         print(

@@ -8,17 +8,16 @@ probability that the floor is kept.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
 from threadpoolctl import threadpool_limits
 
 from designs.arguments import expect_one_of, expect_real, expect_seed, expect_whole
 from explore.compression.choices import Choice, Choices
+from explore.compression.model import Tried, chances
 from explore.compression.subject import Subject
 from explore.compression.trial import (
     OBJECTIVES,
@@ -32,7 +31,8 @@ from explore.compression.trial import (
 
 MOST_TRIALS = 10
 N_BISECTIONS = 3
-POOL = 400  # choices whose costs are told; of a space that has more, these many at random and those between
+POOL = 200  # choices whose costs are told; of a space that has more, these many at random and those between
+NEAR = 30  # more of them whenever there is a new best: each axis a step up, a step down or where it is, at random
 Progress = Callable[[str, int, int], None]
 
 
@@ -107,6 +107,8 @@ class _Search:
         self._floor, self._objective, self._training, self._seed = floor, objective, training, seed
         self._known, self._tell = known, progress or (lambda what, n_done, n_all: None)
         self._trials: list[Trial] = []
+        self._rng = np.random.default_rng(seed)
+        self._centre: Choice | None = None  # what the pool has neighbours of
         reference = subject.reference
         self._reference_costs = machine.costs(reference)
         labels = machine.labels(reference, machine.best(reference, "cycles")["point"], subject.validation.images)
@@ -118,6 +120,9 @@ class _Search:
         pool = self._pool() if len(self._trials) < budget else []
         costs, errors = self._told(pool)
         while len(self._trials) < budget:
+            if new := self._near(pool):
+                told = self._told(new)
+                pool, costs, errors = pool + new, np.append(costs, told[0]), np.vstack([errors, told[1]])
             chosen = self._next(pool, costs, errors)
             if chosen is None:
                 break  # nothing left that would cost less
@@ -132,6 +137,15 @@ class _Search:
         most = POOL if self._known is None else self._choices.n_choices
         between = [self._choices.at(level) for level in np.linspace(0, 1, 9)] if most < self._choices.n_choices else []
         return [*between, *self._choices.sample(most, self._seed)]
+
+    def _near(self, pool: list[Choice]) -> list[Choice]:
+        """Choices around the best trial that are not in the pool yet; none where it holds all, or around the same."""
+        best = self._best()
+        if best is None or best.choice == self._centre or self._known is not None:
+            return []
+        self._centre = best.choice
+        drawn = [self._choices.step(best.choice, self._rng) for _ in range(NEAR)]
+        return [choice for n, choice in enumerate(drawn) if choice not in pool and choice not in drawn[:n]]
 
     def _bisect(self, n: int, budget: int) -> None:
         """Trials on the way from no compression to the most on all axes alike, around the floor."""
@@ -191,36 +205,13 @@ class _Search:
         return int(score.argmax()) if score.max() > 0 else None
 
     def _chance(self, errors: np.ndarray) -> np.ndarray:
-        """The probability that each choice keeps the floor, by a Gaussian process over the trials and the reference.
-
-        None is left to what compresses every layer at least as much as a trial that did not keep it.
-        """
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.gaussian_process import GaussianProcessRegressor
-        from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, WhiteKernel
-
-        tried = [weight_errors(self._subject, t.choice) if self._known is None else self._known(t.choice)["errors"]
-                 for t in self._trials]  # fmt: skip
-        x = np.array([np.zeros(errors.shape[1]), *tried])
-        wrong = np.array([self._reference_wrong, *(t.n_wrong for t in self._trials)])
-        spread = errors.std(axis=0)
-        spread = np.where(spread > 1e-6 * np.abs(errors).max(axis=0), spread, 1.0)  # a rounding error is no spread
-        model = GaussianProcessRegressor(
-            ConstantKernel(1.0, (1e-2, 1e2)) * RBF(2.0, (0.5, 20.0))
-            + ConstantKernel(1.0, (1e-2, 1e2)) * DotProduct(1.0, "fixed")
-            + WhiteKernel(0.1, (1e-2, 1.0)),
-            normalize_y=True, random_state=self._seed,
-        )  # fmt: skip
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a bound of a length scale is a good answer too
-            model.fit(x / spread, np.log(wrong + 0.5))
-        mean, deviation = model.predict(errors / spread, return_std=True)
-        allowed = int(np.floor(self._n_images * (1 - self._floor) + 1e-9))
-        chance = norm.cdf((np.log(allowed + 1) - mean) / np.maximum(deviation, 1e-9))
-        for found, trial in zip(tried, self._trials, strict=True):
-            if not trial.feasible:
-                chance[np.all(errors >= np.array(found), axis=1)] = 0.0
-        return chance
+        """The probability that each choice keeps the floor, from the trials and the reference (`model.chances`)."""
+        tried = [Tried(np.zeros(errors.shape[1]), self._reference_wrong)]
+        for t in self._trials:
+            found = weight_errors(self._subject, t.choice) if self._known is None else self._known(t.choice)["errors"]
+            tried.append(Tried(np.array(found), t.n_wrong))
+        n_allowed = int(np.floor(self._n_images * (1 - self._floor) + 1e-9))
+        return chances(errors, tried, self._n_images, n_allowed, self._seed)
 
     def _best(self) -> Trial | None:
         able = [t for t in self._trials if t.feasible]

@@ -1,7 +1,7 @@
 """The network that is compressed: its real weights, its reference, and images for training, choosing and telling.
 
-Of the training images 15 % (203) are set apart to check accuracy floors (validation). The digits networks are trained
-anew, by the recipe of `workloads.digits.train`, on the others (1144), so that no weight has seen an image of
+Of the training images 20 % (270) are set apart to check accuracy floors (validation). The digits networks are trained
+anew, by the recipe of `workloads.digits.train`, on the others (1077), so that no weight has seen an image of
 the validation; test images are only told of in the end.
 """
 
@@ -24,7 +24,7 @@ from workloads.kinds.network import Network
 from workloads.load import load_workload
 
 RECIPES = {"digits_cnn": (8, False), "digits_cnn_w4": (4, True)}  # name -> (weight bits, one scale a channel)
-VALIDATION_SHARE = 0.15
+VALIDATION_SHARE = 0.2  # a usual one, and not to be moved by what the reference reaches on it
 
 
 @dataclass(frozen=True)

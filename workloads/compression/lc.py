@@ -27,7 +27,7 @@ class Settings:
 
     n_compressions: int = 20  # C steps, each after an L step
     n_batches: int = 8  # steps of Adam an L step
-    rate: float = 5e-3  # of Adam, falling with half a cosine over all L steps
+    rate: float = 1e-2  # of Adam, falling with half a cosine over all L steps; with mu: by explore.compression.trainers
     mu: float = 0.1  # first penalty
     growth: float = 1.5  # of mu from one C step to the next
     mu_cap: float = 1000.0

@@ -23,7 +23,7 @@ class Settings:
     """How long and how hard."""
 
     n_batches: int = 96  # steps of Adam; 0: the scheme alone
-    rate: float = 1e-2  # of Adam, falling with half a cosine
+    rate: float = 1e-2  # of Adam, falling with half a cosine; chosen by explore.compression.trainers
 
 
 def tuned_graph(
