@@ -13,15 +13,17 @@ MOST_SEED = 2**32 - 1  # what every generator takes that searches draw from: num
 
 def expect_whole(where: str, value: object, low: int, high: int | None = None) -> None:
     """InputError for what is no whole number of `low` to `high` (None: of any size)."""
-    if isinstance(value, Integral) and not isinstance(value, bool) and low <= value and (high is None or value <= high):
-        return
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        whole = int(value)
+        if low <= whole and (high is None or whole <= high):
+            return
     limits = f"{low} or more" if high is None else f"{low} to {high}"
     raise InputError(f"{where}: wanted {limits}, got {shown(value)}")
 
 
 def expect_real(where: str, value: object, low: float, high: float) -> None:
     """InputError for what is no number of `low` to `high`; nan is none."""
-    if not (isinstance(value, Real) and not isinstance(value, bool) and low <= value <= high):
+    if not (isinstance(value, Real) and not isinstance(value, bool) and low <= float(value) <= high):
         told = f"{value:g}" if isinstance(value, float) else shown(value)
         raise InputError(f"{where}: wanted {low:g} to {high:g}, got {told}")
 

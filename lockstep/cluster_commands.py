@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+from designs.errors import InputError
+from designs.spelling import shown
+
 ClusterOption = Annotated[
     str | None,
     typer.Option(metavar="ADDRESS", help="Run on the workers of this Dask scheduler, as tcp://10.0.0.1:8786."),
@@ -29,7 +32,22 @@ def worker(
 
     This is `dask worker` of this Python, with one thread a process: what sweeps and searches with --cluster need.
     """
+    expect_address(address)
     options = ["--nworkers", str(workers), "--nthreads", "1", "--no-dashboard", "--memory-limit", "0"]
     command = [sys.executable, "-m", "distributed.cli.dask_worker", address, *options]
     sys.stdout.flush()
     os.execv(sys.executable, command)  # signals, exit code and log are Dask's own
+
+
+def expect_address(address: str) -> None:
+    """InputError for what Dask cannot take for the address of a scheduler."""
+    from distributed.comm import parse_address, parse_host_port
+
+    try:
+        scheme, place = parse_address(address)  # type: ignore[no-untyped-call]
+        host, port = parse_host_port(place)  # type: ignore[no-untyped-call]
+        is_one = scheme in ("tcp", "tls", "ws", "wss", "ucx") and bool(host) and 0 < port < 1 << 16
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise InputError(f"address: wanted a Dask scheduler's, as tcp://10.0.0.1:8786, got {shown(address)}")

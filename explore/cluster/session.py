@@ -20,7 +20,8 @@ from distributed.versions import VersionMismatchWarning
 
 from designs.errors import InputError
 
-CONNECT_SECONDS = 10.0  # to a scheduler's answer
+CONNECT_SECONDS = 10.0  # to a connection
+ANSWER_SECONDS = CONNECT_SECONDS + 5.0  # to the first answer: what listens there need not be a scheduler
 CLOSE_SECONDS = 15.0  # to the end of a cluster, after which its processes end with this one
 
 _SILENT = logging.CRITICAL + 1
@@ -107,13 +108,17 @@ async def _connected(address: str) -> Client:
         client = Client(  # type: ignore[no-untyped-call]
             address, asynchronous=True, set_as_default=False, timeout=CONNECT_SECONDS
         )
-        return await client
-    except (OSError, ValueError, TypeError, RuntimeError, ImportError) as error:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await client
+    # MemoryError: of what something else says, Dask takes the first bytes for a length.
+    except (OSError, ValueError, TypeError, RuntimeError, ImportError, MemoryError) as error:
         if client is not None:
-            await client.close()  # type: ignore[no-untyped-call]
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await client.close()  # type: ignore[no-untyped-call]
         raise InputError(
-            f"cluster: wanted a Dask scheduler at {address}, got none that answers ({_reason(error)}); "
-            f"start one with `dask scheduler`, as docs/cluster.md tells"
+            f"cluster: wanted a Dask scheduler at {address.strip() or repr(address)}, got none that answers "
+            f"({_reason(error)}); start one with `dask scheduler`, as docs/cluster.md tells"
         ) from error
 
 

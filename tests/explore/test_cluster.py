@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from multiprocessing import spawn
 from pathlib import Path
 from typing import Any
@@ -188,7 +190,7 @@ def test_no_scheduler_is_told_in_one_line(
     address: str, large: Space, workload: Workload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "CONNECT_SECONDS", 0.3)
-    with pytest.raises(InputError, match=rf"cluster: wanted a Dask scheduler at {address}, got none that answers"):
+    with pytest.raises(InputError, match=rf"cluster: wanted a Dask scheduler at {address or repr('')}, got none"):
         sweep(large, workload, cluster=address)
 
 
@@ -198,6 +200,31 @@ def test_workers_do_not_run_the_main_script() -> None:
     with session._hidden_main():
         assert not main & set(spawn.get_preparation_data("worker"))
     assert spawn.get_preparation_data("worker") == before
+
+
+@pytest.mark.parametrize("says", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_what_listens_need_not_be_a_scheduler(
+    says: bytes, large: Space, workload: Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask waits for one that says nothing for minutes, and takes the first bytes of a web server for a length."""
+    monkeypatch.setattr(session, "CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(session, "ANSWER_SECONDS", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        taken: list[socket.socket] = []
+
+        def answer() -> None:
+            with suppress(OSError):  # closed below
+                while True:
+                    taken.append(listening.accept()[0])
+                    taken[-1].sendall(says)
+
+        threading.Thread(target=answer, daemon=True).start()
+        address = f"tcp://127.0.0.1:{listening.getsockname()[1]}"
+        with pytest.raises(InputError, match=f"wanted a Dask scheduler at {address}, got none that answers"):
+            sweep(large, workload, cluster=address)
+        listening.shutdown(socket.SHUT_RDWR)
+    for each in taken:
+        each.close()
 
 
 def test_either_workers_here_or_a_cluster(large: Space, workload: Workload) -> None:
