@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SLOW = ("verify", "synth")  # minutes of RTL simulation or synthesis; tests of their own
-SMALLER = {"sweep": ["--limit", "40"]}
+SMALLER = {"sweep": ["--limit", "40"], "search": ["--budget", "6"]}
 
 
 def commands() -> list[list[str]]:
@@ -64,9 +64,10 @@ def test_the_quick_commands_run_in_the_order_of_the_readme(folder: Path) -> None
     of_transformers = ["simulate", "simulate", "sweep", "simulate", "reproduce"]
     of_lut = ["simulate", "sweep", "train", "trace", "simulate", "reproduce"]
     of_encrypted = ["compile", "run", "keygen"]
-    assert ran == of_tensor + of_transformers + of_lut + of_encrypted
+    of_search = ["search", "search", "compress", "allocate", "scenario"]
+    assert ran == of_tensor + of_transformers + of_lut + of_encrypted + of_search
     made_by_them = ("out/tensor/index.html", "rtl/tensor_machine.v", "model.npz", "page/index.html")
-    for made in (*made_by_them, "out/poetbin_digits/index.html", "classifier.npz", "circuit.npz", "sigmoid.gates"):
+    for made in (*made_by_them, "out/poetbin_digits/index.html", "classifier.npz", "circuit.npz", "sigmoid.gates", "small.npz"):
         assert (folder / made).stat().st_size > 0, made
 
 

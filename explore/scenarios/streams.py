@@ -30,7 +30,8 @@ def multi_stream(accelerators: Sequence[Service], max_batch: int, interval_ps: i
     """The most samples a query may have, one query every interval, when each is to be answered within the interval.
 
     A number holds where a query that finds all accelerators idle is answered in time: then so does the next one, and
-    each takes as long as the first, whatever the percentile. It is found by doubling and bisection.
+    each takes as long as the first, whatever the percentile. It is found by doubling and bisection, which take more
+    samples to need no less time; where batches or unequal accelerators break that, a number that holds is told.
     """
     holding, run, failing = 0, None, None
     n = 1

@@ -11,7 +11,8 @@ from scipy.stats import norm, spearmanr
 
 LEAST = 0.5  # rank correlation below which a part says too little
 FEWEST = 8  # trials that were simulated on both, before anything is said
-CONFIDENCE = 0.95  # one-sided
+CONFIDENCE = 0.95  # one-sided, of all objectives together
+RANK_VARIANCE = 1.06  # of Spearman's over that of Pearson's, both transformed (Fieller, Hartley and Pearson 1957)
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,15 @@ class Fidelity:
     def is_refuted(self) -> bool:
         """Whether one is below LEAST even at the upper end of its confidence interval (Fisher's transformation).
 
+        The least of several is looked at, so each has its share of the error (Bonferroni).
         Trials that got to the whole are the best ones, which lie close together: a low correlation of few of them says
         little, so doubt alone ends nothing.
         """
         if not self.is_doubtful:
             return False
-        widest = float(norm.ppf(CONFIDENCE)) / math.sqrt(self.n_trials - 3)
+        n_known = sum(not math.isnan(value) for value in self.correlations)
+        quantile = float(norm.ppf(1 - (1 - CONFIDENCE) / n_known))
+        widest = quantile * math.sqrt(RANK_VARIANCE / (self.n_trials - 3))
         return math.atanh(max(self.least, -1 + 1e-12)) + widest < math.atanh(LEAST)
 
 

@@ -30,8 +30,12 @@ def test_what_is_doubted_and_what_is_refused() -> None:
     assert Fidelity(0.25, 8, (0.4, 1.0)).is_doubtful and not Fidelity(0.25, 8, (0.4, 1.0)).is_refuted
     assert not Fidelity(0.25, 8, (0.6, 1.0)).is_doubtful
     assert Fidelity(0.25, 8, (-1.0,)).is_refuted is True  # no number of numpy's: it goes into JSON
-    # Fisher: atanh(0.3) + 1.645 / sqrt(97) = 0.477 < atanh(0.5) = 0.549; with 30 trials 0.626 is above.
+    # Fisher: atanh(0.3) + 1.645 sqrt(1.06 / 97) = 0.481 < atanh(0.5) = 0.549; with 30 trials 0.636 is above.
     assert Fidelity(0.25, 100, (0.3,)).is_refuted and not Fidelity(0.25, 30, (0.3,)).is_refuted
+    # 45 trials: 0.571 alone is above, so is 0.621 as one of two (quantile 1.960); 55 trials: 0.544 and 0.589.
+    assert not Fidelity(0.25, 45, (0.3,)).is_refuted
+    assert Fidelity(0.25, 55, (0.3,)).is_refuted and Fidelity(0.25, 55, (0.3, math.nan)).is_refuted
+    assert not Fidelity(0.25, 55, (0.3, 0.9)).is_refuted
     assert not Fidelity(0.25, 100, (math.nan,)).is_doubtful
     assert not fidelity_of(0.25, [(1.0,)], [(2.0,)]).is_doubtful
 
