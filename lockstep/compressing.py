@@ -38,7 +38,8 @@ def compress(
     `space` are the design points it may run on (64 at most), the best of which counts; `parameters` pin axes. `output`
     is a graph file that every command takes as a workload. Answers `trials` in order, and of the `compressed` network
     and its `reference` the bytes, multiplications, cycles, energy and accuracies; `labels` say how many changed on test
-    images, which nothing was chosen by. `compressed` is None where no trial keeps the floor and costs less.
+    images, which nothing was chosen by, `test` whether those see the floor kept: the best of ten is lucky where it was
+    chosen. `compressed` is None where no trial keeps the floor and costs less.
     """
     from explore.compression.choices import choices_by_layer
     from explore.compression.search import expect_settings, search
@@ -91,6 +92,7 @@ def _told(subject: Subject, machine: Machine, found: Found, graph: Graph | None)
         "choice": None,
         "ratios": None,
         "labels": None,
+        "test": None,
     }
     if graph is None or found.best is None:
         return answer
@@ -104,7 +106,20 @@ def _told(subject: Subject, machine: Machine, found: Found, graph: Graph | None)
         for g, point in zip((subject.reference, graph), points, strict=True)
     )
     answer["labels"] = label_changes(before_labels, after_labels, subject.test.labels)
+    answer["test"] = _test(int((after_labels == subject.test.labels).sum()), len(after_labels), found.accuracy_floor)
     return answer
+
+
+def _test(n_right: int, n_images: int, floor: float) -> dict[str, Any]:
+    """Whether images that chose nothing see the floor kept, and the exact 95 % interval (Clopper and Pearson)."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(n_right, n_images).proportion_ci(0.95, "exact")
+    return {
+        "n_images": n_images,
+        "interval": [float(interval.low), float(interval.high)],
+        "keeps_floor": n_right / n_images >= floor,
+    }
 
 
 def _network(subject: Subject, machine: Machine, found: Found, graph: Graph) -> dict[str, Any]:

@@ -23,7 +23,8 @@ def compressed(found: Mapping[str, Any]) -> str:
     if after is None:
         return "\n".join([*lines, f"no trial keeps the floor and costs less than the reference, whose accuracy is "
                           f"{before['validation_accuracy']:.4f}; lower --floor"])  # fmt: skip
-    labels, ratios = found["labels"], found["ratios"]
+    labels, ratios, test = found["labels"], found["ratios"], found["test"]
+    verdict = "keeps the floor there too" if test["keeps_floor"] else "below the floor there"
     lines += [
         "choice       " + ", ".join(f"{name} {value}" for name, value in found["choice"].items()),
         f"bytes        {before['bytes']:,} -> {after['bytes']:,} ({ratios['bytes']:.2f} x), with indices and scales",
@@ -33,7 +34,8 @@ def compressed(found: Mapping[str, Any]) -> str:
         f"energy       {before['energy_pj'] / 1e6:.3g} -> {after['energy_pj'] / 1e6:.3g} µJ "
         f"({ratios['energy_pj']:.2f} x)",
         f"validation   {before['validation_accuracy']:.4f} -> {after['validation_accuracy']:.4f}",
-        f"test top-1   {labels['top1_before']:.4f} -> {labels['top1_after']:.4f} (nothing was chosen by it)",
+        f"test top-1   {labels['top1_before']:.4f} -> {labels['top1_after']:.4f} ({verdict}; 95 % interval "
+        f"{test['interval'][0]:.3f} to {test['interval'][1]:.3f}; these {test['n_images']} images chose nothing)",
         f"labels       {labels['changed']:.2%} changed; {_share(labels['changed_where_right'])} where the reference is "
         f"right; by class {labels['class_min']:.2%} to {labels['class_max']:.2%}, deviation {labels['class_std']:.2%}",
         *(

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import lockstep
 from designs.errors import InputError
-from lockstep import show_compress
+from lockstep import compressing, show_compress
 from lockstep.cli import app
 from workloads.compression.layers import weighted_layers
 from workloads.digits import network as digits_network
@@ -51,7 +51,11 @@ def test_what_is_written_is_what_was_told(given: Path, tmp_path: Path, monkeypat
     row = lockstep.simulate("compression", str(tmp_path / "compressed.npz"), weight_bits=8, n_of_m="1:1")
     assert row["cycles"] == compressed["cycles"]
     assert row["accuracy"] == found["labels"]["top1_after"]
+    low, high = found["test"]["interval"]
+    assert low < found["labels"]["top1_after"] < high and found["test"]["n_images"] == 450
+    assert found["test"]["keeps_floor"] == (found["labels"]["top1_after"] >= 0.9)
     text = show_compress.compressed(found)
+    assert f"95 % interval {low:.3f} to {high:.3f}; these 450 images chose nothing" in text
     assert f"bytes        {found['reference']['bytes']:,} -> {compressed['bytes']:,}" in text
     assert "were trained on them" in text
 
@@ -91,3 +95,10 @@ def test_bad_arguments_before_anything_is_trained(
     monkeypatch.setattr("explore.compression.subject.subject_of", None)
     with pytest.raises(InputError, match=f"^{message}$"):
         lockstep.compress("digits_cnn", "compression", **{"accuracy_floor": 0.9} | arguments)
+
+
+def test_intervals_of_shares() -> None:
+    """None right of ten: the upper end is 1 - 0.025 ** (1 / 10) (Clopper and Pearson)."""
+    found = compressing._test(0, 10, 0.5)
+    assert found["interval"] == pytest.approx([0.0, 1 - 0.025**0.1]) and not found["keeps_floor"]
+    assert compressing._test(5, 10, 0.5)["keeps_floor"]
