@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from explore.search import DEFAULT_SAMPLER
 from lockstep.terminal import JsonOption, make_folder, pairs_of, print_result
 from lockstep.workload_help import NAMES, WorkloadCommand
 
@@ -25,7 +26,7 @@ def search(
     budget: Annotated[float, typer.Option(metavar="N", help="Evaluations; a part of a workload counts as its share.")],
     sampler: Annotated[
         list[str] | None,
-        typer.Option(help="random, qmc, tpe (default), nsga2, nsga3, gp or surrogate; repeat to compare."),
+        typer.Option(help="surrogate (default), tpe, nsga2, nsga3, gp, random or qmc; repeat to compare."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed, the same search.")] = 0,
     seeds: Annotated[int, typer.Option(metavar="K", min=1, help="Search K times, from this seed on.")] = 1,
@@ -66,7 +67,7 @@ def search(
     from lockstep import api, searching, show_search
     from reports.page import expect_folder
 
-    samplers = list(dict.fromkeys(sampler or ["tpe"]))
+    samplers = list(dict.fromkeys(sampler or [DEFAULT_SAMPLER]))
     chosen = load_space(space).pin(pairs_of(set_, "--set", "array_rows=8"))
     loaded = api.workload_of(chosen, workload)
     searching.expect_searchable(samplers, budget, eta, seed + seeds - 1)

@@ -11,6 +11,7 @@ from designs.errors import InputError
 from designs.fields import Value
 from designs.space import Space
 from designs.technology import Scaling
+from explore.search import DEFAULT_SAMPLER
 from lockstep.api import pinned, workload_of
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def search(
     workload: Workload | str | Path | None = None,
     *,
     budget: float,
-    sampler: str = "tpe",
+    sampler: str = DEFAULT_SAMPLER,
     seed: int = 0,
     asha: bool = False,
     eta: int = 4,

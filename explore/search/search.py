@@ -23,6 +23,7 @@ from designs.technology import Scaling
 from explore.evaluate import Row
 from explore.progress import Progress, progress_for
 from explore.runner import Answer, Job, Runner, WorkersLost, open_runner
+from explore.search import DEFAULT_SAMPLER
 from explore.search.asking import Asking
 from explore.search.domain import Domain
 from explore.search.hypervolume import costs, grown
@@ -51,7 +52,7 @@ def search(
     workload: Workload,
     *,
     budget: float,
-    sampler: str = "tpe",
+    sampler: str = DEFAULT_SAMPLER,
     seed: int = 0,
     store: Store | None = None,
     scheduler: Scheduler | None = None,

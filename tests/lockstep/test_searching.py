@@ -49,8 +49,8 @@ def test_samplers_and_seeds_side_by_side(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_the_table_and_the_page(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, error = run(capsys, SPACE, "--budget", "50", "--store", "s.sqlite", "--report", "page")
-    assert code == 0 and "space on gemm:6x5x4, tpe: 0 of 50" in error
-    assert "tpe, seed 0: ended early: all 24 points of the space are known" in out
+    assert code == 0 and "space on gemm:6x5x4, surrogate: 0 of 50" in error
+    assert "surrogate, seed 0: ended early: all 24 points of the space are known" in out
     assert out.splitlines()[2].split() == [
         "sampler",
         "seeds",
@@ -61,14 +61,14 @@ def test_the_table_and_the_page(capsys: pytest.CaptureFixture[str]) -> None:
         "hypervolume",
         "front",
     ]
-    assert out.splitlines()[4].split()[:4] == ["tpe", "1", "24", "24"]
+    assert out.splitlines()[4].split()[:4] == ["surrogate", "1", "24", "24"]
     assert (Path("page") / "index.html").stat().st_size > 10_000
 
 
 def test_parts_first(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, SPACE, "-w", "gemm:64x8x8", "--budget", "4", "--asha", "--eta", "2", "--json")
     (found,) = json.loads(out)["searches"]
-    assert code == 0 and found["sampler"] == "tpe+asha" and found["work"] <= 4 < found["evaluations"]
+    assert code == 0 and found["sampler"] == "surrogate+asha" and found["work"] <= 4 < found["evaluations"]
 
 
 @pytest.mark.parametrize(
