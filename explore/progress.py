@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 LINE_SECONDS = 5.0
+
+
+Steps: TypeAlias = Callable[[str, int, int], None]  # is told what is done, its steps done, its steps in all
 
 
 class Progress(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from designs.errors import InputError
 if TYPE_CHECKING:
     from explore.bitwidths.allocation import Allocation
     from explore.bitwidths.losses import LossMeter
+    from explore.progress import Steps
     from workloads.bitwidths.problem import Problem
     from workloads.kinds.network import Network
     from workloads.load import Workload
@@ -26,7 +27,6 @@ TIME_LIMIT_S = 60.0
 _SIZE = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,6}))?\s*(B|kB|MB|GB|KiB|MiB|GiB)?")
 _UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _WIDTHS = (2, 4, 8)
-Progress = Callable[[str, int, int], None]
 
 
 def allocate(
@@ -43,7 +43,7 @@ def allocate(
     images: int = CALIBRATION_IMAGES,
     time_limit_s: float = TIME_LIMIT_S,
     output: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: Steps | None = None,
 ) -> dict[str, Any]:
     """A width for each tensor of a convolutional network so that it fits flash and RAM (None: as much as wanted).
 
@@ -160,7 +160,7 @@ def _is_small(problem: Problem) -> bool:
 
 def _solve(
     method: str, problem: Problem, meter: LossMeter | None, budget: int, seed: int, time_limit_s: float,
-    progress: Progress | None,
+    progress: Steps | None,
 ) -> Allocation:  # fmt: skip
     from explore.bitwidths.brute_force import brute_force
     from explore.bitwidths.integer_program import integer_program

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +18,12 @@ from lockstep.terminal import make_folder, pairs_of
 
 if TYPE_CHECKING:
     from explore.evaluate import Row
+    from explore.progress import Steps
     from explore.scenarios.outcome import SystemOutcome
     from explore.scenarios.run import Settings
     from explore.scenarios.service import Service
     from workloads.load import Workload
 
-Progress = Callable[[str, int, int], None]
 
 MOST_ACCELERATORS = 1024  # of each design in a system
 
@@ -63,7 +63,7 @@ def scenario(
     seed: int = 0,
     curve: bool = False,
     scaling: Scaling = "stillmaker_baas",
-    progress: Progress = lambda what, n_done, n_all: None,
+    progress: Steps = lambda what, n_done, n_all: None,
     **parameters: Value,
 ) -> ScenarioResult:
     """Design points in MLPerf-style scenarios (docs/scenarios.md); each is a system, or all are one with `together`.
@@ -173,7 +173,7 @@ def _names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _services(chosen: Sequence[_Chosen], settings: Settings, scaling: Scaling, progress: Progress) -> list[Service]:
+def _services(chosen: Sequence[_Chosen], settings: Settings, scaling: Scaling, progress: Steps) -> list[Service]:
     """In the order of `chosen`; points of one family that run the same are simulated together."""
     from explore.scenarios.service import services_of
 
@@ -202,7 +202,7 @@ def _name(name: str, accelerators: int) -> str:
     return name if accelerators == 1 else f"{accelerators} x {name}"
 
 
-def _named(progress: Progress, name: str) -> Progress:
+def _named(progress: Steps, name: str) -> Steps:
     return lambda what, n_done, n_all: progress(f"{name}: {what}", n_done, n_all)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from explore.kept import kept
+from explore.progress import Steps
 from workloads.bitwidths.problem import Bits, Problem
 from workloads.bitwidths.requantized import run_samples, seen_distributions, with_bits
 from workloads.bitwidths.thresholds import power_of_two
@@ -20,7 +21,6 @@ from workloads.files import graph_digest
 from workloads.ir import Graph
 
 LEAST_LOSS = 1e-6  # of a tensor at less than its full width: noise of the measurement does not make it better
-Progress = Callable[[str, int, int], None]
 
 
 class Measured(NamedTuple):
@@ -102,7 +102,7 @@ class LossMeter:
 
 
 def measured_losses(
-    problem: Problem, meter: LossMeter, progress: Progress | None = None
+    problem: Problem, meter: LossMeter, progress: Steps | None = None
 ) -> dict[str, dict[int, float]]:
     """The loss of each free tensor alone at each width: `max(rise of the cross entropy, 1e-6)`, 0 at its widest.
 

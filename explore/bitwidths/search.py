@@ -16,17 +16,17 @@ from designs.errors import InputError
 from explore.bitwidths.allocation import Allocation, allocation
 from explore.bitwidths.integer_program import least_shortfall
 from explore.bitwidths.rule import rule
+from explore.progress import Steps
 from workloads.bitwidths.problem import Bits, Problem
 
 NAME = "search"
 BUDGET = 100
 _TRIALS_PER_EVALUATION = 20  # proposals that come to what is known cost nothing, but there is an end
-Progress = Callable[[str, int, int], None]
 
 
 def search(
     problem: Problem, evaluate: Callable[[Bits], float] | None = None, *, budget: int = BUDGET, seed: int = 0,
-    progress: Progress | None = None,
+    progress: Steps | None = None,
 ) -> Allocation:  # fmt: skip
     """The best of `budget` different choices that keep the limits; fewer where that many are not come across.
 
@@ -54,7 +54,7 @@ def search(
 
 
 def _evaluated(
-    problem: Problem, evaluate: Callable[[Bits], float], budget: int, seed: int, progress: Progress | None
+    problem: Problem, evaluate: Callable[[Bits], float], budget: int, seed: int, progress: Steps | None
 ) -> dict[tuple[int, ...], float]:
     """Loss of each choice that was come across, by the widths of the free tensors, in order."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)

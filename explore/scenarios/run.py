@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from designs.arguments import expect_real, expect_whole
 from designs.errors import InputError
 from designs.spelling import nearest, shown
+from explore.progress import Steps
 from explore.scenarios.outcome import PS_PER_NS, SystemOutcome
 from explore.scenarios.query_count import n_queries
 from explore.scenarios.server import ServerLoad, largest_rate, latency_curve
-from explore.scenarios.service import Progress, Service
+from explore.scenarios.service import Service
 from explore.scenarios.streams import OFFLINE_PERCENTILE, multi_stream, offline, single_stream
 
 SCENARIOS = ("single_stream", "multi_stream", "server", "offline")
@@ -66,7 +67,7 @@ def run_system(
     settings: Settings,
     *,
     curve: bool = False,
-    progress: Progress = lambda what, n_done, n_all: None,
+    progress: Steps = lambda what, n_done, n_all: None,
 ) -> SystemOutcome:
     """Accelerators behind one queue in some of SCENARIOS; `curve` adds latencies at many rates of the server."""
     expect_scenarios(scenarios)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from designs.errors import InputError
+from explore.progress import Steps
 from explore.scenarios.outcome import PS_PER_NS, RatePoint, Server
 from explore.scenarios.query_count import most_late
 from explore.scenarios.queue import Served, serve
-from explore.scenarios.service import PS_PER_S, Progress, Service
+from explore.scenarios.service import PS_PER_S, Service
 
 TOLERANCE = 1 / 256  # the rate that is found and one that fails differ by no more than this share
 _HALVINGS = 24  # from the capacity down, until a rate keeps the bound
@@ -63,7 +64,7 @@ def arrivals_ps(n: int, rate_per_s: float, seed: int) -> np.ndarray:
 
 
 def largest_rate(
-    load: ServerLoad, bound_ps: int, percentile: float, progress: Progress = lambda what, n_done, n_all: None
+    load: ServerLoad, bound_ps: int, percentile: float, progress: Steps = lambda what, n_done, n_all: None
 ) -> Server:
     """The largest rate at which `percentile` of the queries are answered within the bound, to TOLERANCE.
 
@@ -106,7 +107,7 @@ def largest_rate(
 
 
 def latency_curve(
-    load: ServerLoad, percentile: float, progress: Progress = lambda what, n_done, n_all: None
+    load: ServerLoad, percentile: float, progress: Steps = lambda what, n_done, n_all: None
 ) -> tuple[RatePoint, ...]:
     """Latencies at rates from a tenth of the capacity upwards."""
     found = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -11,6 +11,7 @@ from designs.errors import InputError
 from designs.space import Point
 from designs.technology import Scaling
 from explore.evaluate import Row, evaluate
+from explore.progress import Steps
 from workloads.batches import batch_of
 from workloads.load import Workload
 
@@ -40,9 +41,6 @@ class Service:
         return max((size + 1) * PS_PER_S / busy for size, busy in enumerate(self.busy_ps))
 
 
-Progress = Callable[[str, int, int], None]
-
-
 def services_of(
     family: str,
     points: Sequence[Point],
@@ -50,7 +48,7 @@ def services_of(
     workload: Workload,
     max_batch: int,
     scaling: Scaling = "stillmaker_baas",
-    progress: Progress = lambda what, n_done, n_all: None,
+    progress: Steps = lambda what, n_done, n_all: None,
 ) -> list[Service]:
     """The service of each design point, called by its name, for batches of 1 to `max_batch` inferences of `workload`.
 
