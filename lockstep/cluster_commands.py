@@ -41,11 +41,11 @@ def worker(
 
 def expect_address(address: str) -> None:
     """InputError for what Dask cannot take for the address of a scheduler."""
-    from distributed.comm import parse_address, parse_host_port
+    from distributed.comm.addressing import parse_address, parse_host_port
 
     try:
-        scheme, place = parse_address(address)  # type: ignore[no-untyped-call]
-        host, port = parse_host_port(place)  # type: ignore[no-untyped-call]
+        scheme, place = parse_address(address)
+        host, port = parse_host_port(place)
         is_one = scheme in ("tcp", "tls", "ws", "wss", "ucx") and bool(host) and 0 < port < 1 << 16
     except ValueError:
         is_one = False
