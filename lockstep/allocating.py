@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from designs.arguments import expect_one_of, expect_real, expect_seed, expect_whole
 from designs.errors import InputError
+from lockstep.api import spare_inputs
 
 if TYPE_CHECKING:
     from explore.bitwidths.allocation import Allocation
@@ -70,6 +71,8 @@ def allocate(
             expect_whole(f"{limit} bytes", n_bytes, 0)
     if output is not None and method == ALL:
         raise InputError(f"{output}: wanted one --method whose answer is written, got all")
+    if output is not None:
+        spare_inputs(output, network if isinstance(network, str | Path) else None)
     loaded = _network(network)
     problem = _problem(loaded, sorted(set(widths)), normalization)
     problem = replace(problem, flash_bytes=flash_bytes, ram_bytes=ram_bytes)

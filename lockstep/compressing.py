@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from designs.arguments import expect_one_of
 from designs.fields import Value
-from lockstep.api import SpaceLike, pinned
+from lockstep.api import SpaceLike, pinned, spare_inputs
 
 if TYPE_CHECKING:
     from explore.compression.search import Found
@@ -51,6 +51,7 @@ def compress(
     expect_one_of("trainer", trainer, get_args(Trainer))
     if output is not None:
         expect_graph_file(output)
+        spare_inputs(output, network if isinstance(network, str | Path) else None)
     chosen = pinned(space, parameters)
     machine, subject, training = Machine.of(chosen), subject_of(network), _training(trainer)
     found = search(

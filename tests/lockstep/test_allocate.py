@@ -52,6 +52,16 @@ def test_mobilenet_by_all_methods(capsys: pytest.CaptureFixture[str]) -> None:
         assert answer["loss"] >= answers["integer_program"]["loss"] and answer["measured"] is None
 
 
+def test_the_network_that_is_read_is_not_written_over(capsys: pytest.CaptureFixture[str]) -> None:
+    shipped = Path(lockstep.__file__).parent.parent / "workloads" / "digits" / "digits_cnn.npz"
+    Path("mine.npz").write_bytes(shipped.read_bytes())
+    for command in ("allocate", "compress"):
+        options = {"allocate": ["--flash", "8kB"], "compress": ["--floor", "0.9"]}[command]
+        assert cli.main([command, "mine.npz", *options, "-o", "./mine.npz"]) == 2
+        assert "mine.npz: wanted another file to write to than the one that is read" in capsys.readouterr().err
+    assert Path("mine.npz").read_bytes() == shipped.read_bytes()
+
+
 def test_infeasible_exits_with_1_and_says_by_how_much(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, MOBILENET, "--ram", "100kB", "--method", "rule")
     assert code == 1
