@@ -75,7 +75,7 @@ def found(
     seed: int = 0, floor: float = 0.95, budget: int = 10, known: Callable[[Choice], Mapping[str, Any]] = landscape
 ) -> Found:
     return search(
-        subject(), machine(), CHOICES, accuracy_floor=floor, objective="bytes",
+        subject(N_IMAGES), machine(), CHOICES, accuracy_floor=floor, objective="bytes",
         training=straight_through.Settings(n_batches=0), seed=seed, budget=budget, known=known,
     )  # fmt: skip
 
