@@ -22,9 +22,18 @@ from lockstep import (
     scenario_commands,
     search_commands,
 )
-from lockstep.cluster_commands import ClusterOption, DaskWorkersOption
+from lockstep.options import (
+    ClusterOption,
+    DaskWorkersOption,
+    ReportOption,
+    ScalingOption,
+    SetOption,
+    SpaceArgument,
+    StoreOption,
+    WorkloadOption,
+)
 from lockstep.terminal import JsonOption, drop_stdout, make_folder, pairs_of, print_result, steps
-from lockstep.workload_help import NAMES, WorkloadCommand
+from lockstep.workload_help import WorkloadCommand
 
 if TYPE_CHECKING:
     from designs.space import Space
@@ -44,19 +53,6 @@ app.add_typer(scenario_commands.app)
 app.add_typer(allocate_commands.app)
 app.add_typer(compress_commands.app)
 
-SpaceArgument = Annotated[
-    str, typer.Argument(metavar="SPACE", help="Design space: a .yaml file or its name, as tensor.")
-]
-WorkloadOption = Annotated[
-    str | None,
-    typer.Option("--workload", "-w", help=f"{NAMES}, or a path; default: the space's own."),
-]
-SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Pin a parameter; repeat for more.")
-]
-ScalingOption = Annotated[
-    Literal["stillmaker_baas", "whole_operation"], typer.Option(help="How energies scale from 45 nm to other nodes.")
-]
 WorkersOption = Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")]
 
 
@@ -97,12 +93,8 @@ def sweep(
     space: SpaceArgument,
     workload: WorkloadOption = None,
     set_: SetOption = None,
-    store: Annotated[
-        Path | None, typer.Option(help="Results store, made or resumed; default: out/<space>/results.sqlite.")
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option(help="Folder of the page; default: out/<space>; with --json only where given.")
-    ] = None,
+    store: StoreOption = None,
+    report: ReportOption = None,
     workers: DaskWorkersOption = None,
     cluster: ClusterOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N points that can be built.")] = None,

@@ -11,15 +11,6 @@ import typer
 from designs.errors import InputError
 from designs.spelling import shown
 
-ClusterOption = Annotated[
-    str | None,
-    typer.Option(metavar="ADDRESS", help="Run on the workers of this Dask scheduler, as tcp://10.0.0.1:8786."),
-]
-DaskWorkersOption = Annotated[
-    int | None,
-    typer.Option(min=1, help="Dask workers to start here, where that pays; default: plain processes, one a core."),
-]
-
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from lockstep.options import SetOption
 from lockstep.terminal import JsonOption, pairs_of, print_result, steps
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -33,9 +34,7 @@ def compress(
         Literal["straight_through", "lc", "none"], typer.Option(help="How the compressed network is trained.")
     ] = "straight_through",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write: .npz or .json.")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Pin a parameter; repeat for more.")
-    ] = None,
+    set_: SetOption = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed, the same search.")] = 0,
     json_: JsonOption = False,
 ) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from lockstep.options import ScalingOption, SetOption, WorkloadOption
 from lockstep.terminal import JsonOption, pairs_of, print_result, steps
-from lockstep.workload_help import NAMES, WorkloadCommand
+from lockstep.workload_help import WorkloadCommand
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -33,12 +34,8 @@ def scenario(
             "--scenario", help="single_stream, multi_stream, server, offline or all (default); repeat for several."
         ),
     ] = None,
-    workload: Annotated[
-        str | None, typer.Option("--workload", "-w", help=f"{NAMES}, or a path; default: the space's own.")
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Pin a parameter; repeat for more.")
-    ] = None,
+    workload: WorkloadOption = None,
+    set_: SetOption = None,
     together: Annotated[bool, typer.Option("--together", help="All designs behind one queue, as one system.")] = False,
     accelerators: Annotated[int, typer.Option(metavar="N", min=1, help="So many of each design in a system.")] = 1,
     max_batch: Annotated[int, typer.Option(metavar="B", min=1, help="Queries that a batch may have.")] = 1,
@@ -55,10 +52,7 @@ def scenario(
     report: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Also draw tail latency against rate, as SVG and PNG.")
     ] = None,
-    scaling: Annotated[
-        Literal["stillmaker_baas", "whole_operation"],
-        typer.Option(help="How energies scale from 45 nm to other nodes."),
-    ] = "stillmaker_baas",
+    scaling: ScalingOption = "stillmaker_baas",
     json_: JsonOption = False,
 ) -> None:
     """Put design points under load, as MLPerf Inference does: one query at a time, streams, a server, all at once."""

@@ -5,13 +5,22 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from explore.search import DEFAULT_SAMPLER
+from lockstep.options import (
+    ClusterOption,
+    ReportOption,
+    ScalingOption,
+    SetOption,
+    SpaceArgument,
+    StoreOption,
+    WorkloadOption,
+)
 from lockstep.terminal import JsonOption, make_folder, pairs_of, print_result
-from lockstep.workload_help import NAMES, WorkloadCommand
+from lockstep.workload_help import WorkloadCommand
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -22,7 +31,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
     "lockstep search tensor --budget 100 --sampler random --sampler tpe --seeds 3",
 )
 def search(
-    space: Annotated[str, typer.Argument(metavar="SPACE", help="Design space: a .yaml file or its name, as tensor.")],
+    space: SpaceArgument,
     budget: Annotated[float, typer.Option(metavar="N", help="Evaluations; a part of a workload counts as its share.")],
     sampler: Annotated[
         list[str] | None,
@@ -37,26 +46,13 @@ def search(
     in_flight: Annotated[
         int, typer.Option(metavar="W", min=1, help="Points asked for before the first is answered; part of the search.")
     ] = 1,
-    workload: Annotated[
-        str | None, typer.Option("--workload", "-w", help=f"{NAMES}, or a path; default: the space's own.")
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Pin a parameter; repeat for more.")
-    ] = None,
-    store: Annotated[
-        Path | None, typer.Option(help="Results store, made or resumed; default: out/<space>/results.sqlite.")
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option(help="Folder of the page; default: out/<space>; with --json only where given.")
-    ] = None,
+    workload: WorkloadOption = None,
+    set_: SetOption = None,
+    store: StoreOption = None,
+    report: ReportOption = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: what pays for --in-flight.")] = None,
-    cluster: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler, whose workers simulate.")
-    ] = None,
-    scaling: Annotated[
-        Literal["stillmaker_baas", "whole_operation"],
-        typer.Option(help="How energies scale from 45 nm to other nodes."),
-    ] = "stillmaker_baas",
+    cluster: ClusterOption = None,
+    scaling: ScalingOption = "stillmaker_baas",
     json_: JsonOption = False,
 ) -> None:
     """Search a design space that is too large to sweep; print the Pareto front, keep a results store, write a page.
