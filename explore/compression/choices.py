@@ -54,14 +54,6 @@ class Choices:
         """The choice a share `level` of the way from no compression to the most, on all axes alike."""
         return {axis.name: axis.values[round(level * (len(axis.values) - 1))] for axis in self.axes}
 
-    def step(self, choice: Choice, rng: np.random.Generator) -> Choice:
-        """A choice around this one: on each axis a step up, a step down or none, equally likely, within its values."""
-        places = [axis.values.index(choice[axis.name]) + int(rng.integers(-1, 2)) for axis in self.axes]
-        return {
-            axis.name: axis.values[min(max(place, 0), len(axis.values) - 1)]
-            for axis, place in zip(self.axes, places, strict=True)
-        }
-
     def sample(self, n: int, seed: int) -> list[Choice]:
         """All choices where there are at most n, else n different ones at random."""
         if self.n_choices <= n:

@@ -31,8 +31,7 @@ from explore.compression.trial import (
 
 MOST_TRIALS = 10
 N_BISECTIONS = 3
-POOL = 200  # choices whose costs are told; of a space that has more, these many at random and those between
-NEAR = 30  # more of them whenever there is a new best: each axis a step up, a step down or where it is, at random
+POOL = 400  # choices whose costs are told; of a space that has more, these many at random and those between
 Progress = Callable[[str, int, int], None]
 
 
@@ -107,8 +106,6 @@ class _Search:
         self._floor, self._objective, self._training, self._seed = floor, objective, training, seed
         self._known, self._tell = known, progress or (lambda what, n_done, n_all: None)
         self._trials: list[Trial] = []
-        self._rng = np.random.default_rng(seed)
-        self._centre: Choice | None = None  # what the pool has neighbours of
         reference = subject.reference
         self._reference_costs = machine.costs(reference)
         labels = machine.labels(reference, machine.best(reference, "cycles")["point"], subject.validation.images)
@@ -120,9 +117,6 @@ class _Search:
         pool = self._pool() if len(self._trials) < budget else []
         costs, errors = self._told(pool)
         while len(self._trials) < budget:
-            if new := self._near(pool):
-                told = self._told(new)
-                pool, costs, errors = pool + new, np.append(costs, told[0]), np.vstack([errors, told[1]])
             chosen = self._next(pool, costs, errors)
             if chosen is None:
                 break  # nothing left that would cost less
@@ -137,15 +131,6 @@ class _Search:
         most = POOL if self._known is None else self._choices.n_choices
         between = [self._choices.at(level) for level in np.linspace(0, 1, 9)] if most < self._choices.n_choices else []
         return [*between, *self._choices.sample(most, self._seed)]
-
-    def _near(self, pool: list[Choice]) -> list[Choice]:
-        """Choices around the best trial that are not in the pool yet; none where it holds all, or around the same."""
-        best = self._best()
-        if best is None or best.choice == self._centre or self._known is not None:
-            return []
-        self._centre = best.choice
-        drawn = [self._choices.step(best.choice, self._rng) for _ in range(NEAR)]
-        return [choice for n, choice in enumerate(drawn) if choice not in pool and choice not in drawn[:n]]
 
     def _bisect(self, n: int, budget: int) -> None:
         """Trials on the way from no compression to the most on all axes alike, around the floor."""

@@ -33,14 +33,6 @@ def test_samples_differ_and_are_those_of_the_seed() -> None:
     assert len(large.sample(50, 0)) == 50
 
 
-def test_steps_stay_near_and_within() -> None:
-    rng = np.random.default_rng(0)
-    drawn = [SMALL.step({"channels.conv1": 0.0, "zeros": 0.0, "bits.fc": 4}, rng) for _ in range(60)]
-    assert {choice["zeros"] for choice in drawn} == {0.0, "2:4"}  # 0.75 is two steps away
-    assert {choice["channels.conv1"] for choice in drawn} == {0.0, 0.5}
-    assert {choice["bits.fc"] for choice in drawn} == {8, 4}
-
-
 @pytest.mark.parametrize("index", range(12))
 def test_schemes_do_as_chosen(index: int) -> None:
     choice = SMALL.choice(index)
