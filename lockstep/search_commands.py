@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from explore.search import DEFAULT_SAMPLER
 from lockstep.options import (
     ClusterOption,
     ReportOption,
@@ -60,6 +59,7 @@ def search(
     A search that was interrupted goes on where it stopped when it is run again.
     """
     from designs.space import load_space
+    from explore.search import DEFAULT_SAMPLER
     from lockstep import api, searching, show_search
     from reports.page import expect_folder
 
