@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 _HOME = {
     "DesignError": "designs.errors",
     "InputError": "designs.errors",
-    "Space": "designs.space",
     "SearchResult": "explore.search.result",
+    "Space": "designs.space",
     "SweepResult": "explore.sweep",
     "Workload": "workloads.load",
     "allocate": "lockstep.allocating",
@@ -62,8 +62,8 @@ _HOME = {
 __all__ = [
     "DesignError",
     "InputError",
-    "Space",
     "SearchResult",
+    "Space",
     "SweepResult",
     "Workload",
     "allocate",
