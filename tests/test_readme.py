@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SLOW = ("verify", "synth")  # minutes of RTL simulation or synthesis; tests of their own
-SMALLER = {"sweep": ["--limit", "40"], "search": ["--budget", "6"]}
+SMALLER = {"sweep": ["--limit", "40"], "search": ["--budget", "6"], "compress": ["--floor", "0.93", "--budget", "2"]}
 
 
 def commands() -> list[list[str]]:

@@ -7,6 +7,7 @@ the validation; test images are only told of in the end.
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -118,5 +119,6 @@ def _parameters(fit: Samples) -> dict[str, np.ndarray]:
         with threadpool_limits(1):  # sums do not depend on cores
             return {key: value.tolist() for key, value in train(fit.images, fit.labels).items()}
 
-    found = kept("digits_float", (VALIDATION_SHARE,), ("workloads.digits.network", "workloads.digits"), make)
+    seen = hashlib.sha256(fit.images.tobytes() + fit.labels.tobytes()).hexdigest()
+    found = kept("digits_float", (seen,), ("workloads.digits.network", "workloads.digits"), make)
     return {key: np.array(value, np.float32) for key, value in found.items()}
