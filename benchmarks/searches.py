@@ -16,6 +16,7 @@ from typing import Any
 from designs.space import load_space
 from designs.whole_file import whole_file
 from explore.evaluate import model_version
+from explore.local_runner import die_with_parent
 from explore.progress import progress_for
 from explore.search.fidelity import Fidelity
 from explore.search.result import Evaluation, SearchResult
@@ -66,7 +67,7 @@ def run_all(tasks: Sequence[Task], n_processes: int | None = None) -> list[Found
     context = multiprocessing.get_context("spawn")
     with (
         progress_for("searches", len(tasks), n_done, wanted=True) as shown,
-        ProcessPoolExecutor(n_processes or os.cpu_count(), mp_context=context) as pool,
+        ProcessPoolExecutor(n_processes or os.cpu_count(), mp_context=context, initializer=die_with_parent) as pool,
     ):
         shown.advance(0)
         for done in as_completed([pool.submit(_run, task, files[task]) for task in missing]):

@@ -72,11 +72,15 @@ def _start_worker(jobs: Mapping[str, Job]) -> None:
     global _jobs
     _jobs = jobs
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    die_with_parent()
 
 
-def _die_with_parent() -> None:
-    """End this worker when the parent is gone, also by kill -9: it would wait for work for ever."""
+def die_with_parent() -> None:
+    """End this worker process when the parent is gone, also by kill -9: it would wait for work for ever."""
+    threading.Thread(target=_wait_for_its_end, daemon=True).start()
+
+
+def _wait_for_its_end() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])
