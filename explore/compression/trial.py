@@ -43,10 +43,10 @@ class Machine:
 
     @classmethod
     def of(cls, space: Space) -> Machine:
-        """InputError where the space has more than 64 points, or is no tensor machine's."""
-        if space.family != "tensor":
+        """InputError where the space has more than 64 points, or its family runs no networks."""
+        if simulator(space.family).RUNS is not Network:
             raise InputError(
-                f"{space.name}: wanted a space of the family tensor, which runs networks, got {space.family}"
+                f"{space.name}: wanted a space of a family that runs networks, such as tensor, got {space.family}"
             )
         if space.n_points > MOST_POINTS:
             raise InputError(

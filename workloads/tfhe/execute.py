@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 
@@ -142,14 +145,17 @@ class _Run:
         """Run the threads to the end. What they raise is raised here."""
         # Daemons: whoever interrupts a second time does not wait for the batches under way.
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self.n_threads)]
-        try:
-            for thread in threads:
-                thread.start()
-            self._watch(progress, checkpoint, checkpoint_seconds)
-        except KeyboardInterrupt as error:
-            raise self._interrupted(threads, checkpoint) from error
-        finally:
-            self._stop()
+        with _noted_interrupts() as noted:
+            try:
+                for thread in threads:
+                    thread.start()
+                self._watch(progress, checkpoint, checkpoint_seconds, noted)
+                if noted:
+                    raise KeyboardInterrupt
+            except KeyboardInterrupt as error:
+                raise self._interrupted(threads, checkpoint) from error
+            finally:
+                self._stop()
         for thread in threads:
             thread.join()
         if self.failure is not None:
@@ -168,9 +174,10 @@ class _Run:
         return words
 
     def _watch(
-        self, progress: Callable[[int, int], None] | None, checkpoint: Path | None, checkpoint_seconds: float
-    ) -> None:
-        """Tell progress and save checkpoints until nothing is left or a thread failed."""
+        self, progress: Callable[[int, int], None] | None, checkpoint: Path | None, checkpoint_seconds: float,
+        noted: Sequence[int],
+    ) -> None:  # fmt: skip
+        """Tell progress and save checkpoints until nothing is left, a thread failed or an interrupt was noted."""
         told, due = self.n_resumed, time.monotonic() + checkpoint_seconds
         if progress is not None:
             progress(told, self.work.n_all)
@@ -182,7 +189,7 @@ class _Run:
             if progress is not None and n_done != told:
                 progress(n_done, self.work.n_all)
             told = n_done
-            if over:
+            if over or noted:
                 return
             if checkpoint is not None and time.monotonic() >= due:
                 began = time.monotonic()
@@ -252,3 +259,29 @@ class _Run:
             signals = self.pool.signals()
             saved = Checkpoint(id=self.id, done=self.work.done(), signals=signals, words=self.pool.load(signals))
         save_checkpoint(saved, path)
+
+
+@contextmanager
+def _noted_interrupts() -> Iterator[list[int]]:
+    """A list that a first Ctrl-C is noted in; a second one raises KeyboardInterrupt.
+
+    An exception may strike between taking a lock and the block that gives it back, and the threads that are waited for
+    would wait for that lock for ever. So it is asked for where no lock is held. Where Ctrl-C means something else
+    (ignored, another's handler, no main thread), it keeps its meaning.
+    """
+    noted: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if noted:
+            raise KeyboardInterrupt
+        noted.append(number)
+
+    is_plain = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not is_plain or threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -133,7 +133,7 @@ def test_refusals(settings: dict[str, Any], message: str) -> None:
 def test_machines() -> None:
     with pytest.raises(InputError, match="wanted at most 64 points"):
         Machine.of(load_space("tensor"))
-    with pytest.raises(InputError, match="wanted a space of the family tensor"):
+    with pytest.raises(InputError, match="wanted a space of a family that runs networks, such as tensor, got sparse"):
         Machine.of(load_space("sparse_lanes"))
     of = machine()
     graph = subject().reference

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -350,3 +351,19 @@ def test_a_pool_reuses_its_rows() -> None:
     assert len(left) == 250 and (pool.load(left[::-1]) == words[left[::-1]]).all()
     with pytest.raises(KeyError, match="no ciphertext of signal 0"):
         pool.load(np.array([850, 0]))
+
+
+def test_a_first_interrupt_is_noted_and_a_second_one_raises() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with execution._noted_interrupts() as noted:
+            signal.raise_signal(signal.SIGINT)
+            assert noted == [signal.SIGINT]
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with execution._noted_interrupts() as noted:
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as in a job of the background
+    finally:
+        signal.signal(signal.SIGINT, before)
