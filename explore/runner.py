@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from designs.arguments import expect_whole
 from designs.errors import InputError
 from designs.space import Point
 from designs.technology import Scaling
@@ -81,12 +82,17 @@ def open_runner(
     expected as were done. `progress` tells on stderr where Dask shows what it does.
     Raises InputError where `workers` is less than 1, where both are given, or where no scheduler answers.
     """
-    if workers is not None and workers < 1:
-        raise InputError(f"workers: wanted 1 or more, got {workers}")
+    expect_workers(workers)
     if workers is not None and cluster is not None:
         raise InputError("workers: wanted either a number of local workers or a cluster, got both; leave one out")
-    with ExitStack() as stack:
-        yield stack.enter_context(_opened(jobs, workers, cluster, n_points, progress))
+    with _opened(jobs, workers, cluster, n_points, progress) as runner:
+        yield runner
+
+
+def expect_workers(workers: int | None) -> None:
+    """InputError for a number of workers below 1."""
+    if workers is not None:
+        expect_whole("workers", workers, 1)
 
 
 def _opened(

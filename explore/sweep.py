@@ -9,13 +9,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from designs.arguments import expect_whole
 from designs.errors import InputError, Interrupted, is_interrupt
 from designs.space import Point, Space
 from designs.technology import Scaling
 from explore.evaluate import Row, model_version
 from explore.pareto import known, pareto_front
 from explore.progress import Progress, progress_for
-from explore.runner import Answer, Job, Runner, WorkersLost, open_runner
+from explore.runner import Answer, Job, Runner, WorkersLost, expect_workers, open_runner
 from explore.store import Store, point_key
 
 if TYPE_CHECKING:
@@ -62,10 +63,9 @@ def sweep(
     or nothing is left that could simulate, SweepInterrupted on Ctrl-C.
     """
     began = time.monotonic()
-    if workers is not None and workers < 1:
-        raise InputError(f"workers: wanted 1 or more, got {workers}")
-    if limit is not None and limit < 1:
-        raise InputError(f"limit: wanted 1 or more, got {limit}")
+    expect_workers(workers)
+    if limit is not None:
+        expect_whole("limit", limit, 1)
     points, refused = space.expand(limit)
     if not points:
         space.first_point()

@@ -48,9 +48,6 @@ def search(
     from explore.store import Store
 
     expect_searchable([sampler], budget, eta, seed)
-    expect_whole("in flight", in_flight, 1)
-    if workers is not None:
-        expect_whole("workers", workers, 1)
     chosen = pinned(space, parameters)
     loaded = workload_of(chosen, workload)
 

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from designs.arguments import expect_whole
 from designs.errors import InputError, Interrupted, is_interrupt
 from designs.space import Point, Space
 from designs.spelling import shown
 from designs.technology import Scaling
 from explore.evaluate import Row
 from explore.progress import Progress, progress_for
-from explore.runner import Answer, Job, Runner, WorkersLost, open_runner
+from explore.runner import Answer, Job, Runner, WorkersLost, expect_workers, open_runner
 from explore.search import DEFAULT_SAMPLER
 from explore.search.asking import Asking
 from explore.search.domain import Domain
@@ -75,8 +76,8 @@ def search(
     be built, and objectives or constraints that no row can know; SearchInterrupted on Ctrl-C.
     """
     expect_budget(budget)
-    if in_flight < 1:
-        raise InputError(f"in flight: wanted 1 or more, got {in_flight}")
+    expect_whole("in flight", in_flight, 1)
+    expect_workers(workers)
     began = time.monotonic()
     scheduler = scheduler or WholeOnly()
     domain = Domain(space)
@@ -147,7 +148,7 @@ class _Loop:
         self._sampler = sampler
         self._trials: list[Proposal] = []
         self._evaluations: list[Evaluation] = []
-        self._begun = 0.0  # work asked for
+        self._begun = self._done = 0.0  # work asked for, and told
         self._is_closed = False  # nothing more is asked for
         self._front = np.empty((0, len(space.objectives)))  # costs
         self._n_computed = self._n_cached = 0
@@ -198,10 +199,6 @@ class _Loop:
             return f"{done}: nothing is kept; give --store FILE to be able to go on"
         return f"{done}: their rows are kept in {self._store.path}; run it again to go on"
 
-    @property
-    def _done(self) -> float:
-        return sum(evaluation.share for evaluation in self._evaluations)
-
     def _begin_next(self) -> _Pending | None:
         """Begin the next job; None where there is none now, or none that the budget has room for."""
         while not self._is_closed:
@@ -247,6 +244,7 @@ class _Loop:
         if ask.share == 1 and verdict.feasible and verdict.costs is not None:
             self._front = grown(self._front, np.array(verdict.costs))
         before = int(self._done + _ROUNDING)
+        self._done += ask.share
         self._evaluations.append(
             Evaluation(row=row, share=ask.share, trial=ask.trial, origin=pending.origin, feasible=verdict.feasible)
         )

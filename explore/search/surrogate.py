@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from explore.pareto import front_indices
 from explore.search.domain import Choice, Domain
+from explore.search.hypervolume import MARGIN
 from explore.search.sampler import N_START, Proposal
 
 N_NEAR = 300  # candidates that the models are asked about for one proposal: neighbours of the front,
@@ -29,7 +30,6 @@ N_FAR = 100  # and from anywhere
 LARGEST_FIT = 150  # points from which length scales are fitted; all points are used with them
 FIT_GROWTH = 1.5  # length scales are fitted again when this many times as many points are known
 OPTIMISM = (0.0, 1.0)  # standard deviations below the mean that are believed, in turn
-MARGIN = 0.1  # how far beyond the worst feasible cost the reference lies
 
 
 class Surrogate:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +12,7 @@ from hypothesis import strategies as st
 from designs.axes import Axis, count, product
 from designs.errors import InputError
 from designs.fields import Value
-from designs.space import Space, load_space
+from designs.space import Space
 from tests import toy_family
 
 HEAD = "family: toy\ndesign:\n"
@@ -23,16 +21,6 @@ HEAD = "family: toy\ndesign:\n"
 @pytest.fixture(autouse=True)
 def toy() -> None:
     toy_family.install()
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Iterator[object]:
-    def put(text: str) -> Space:
-        path = tmp_path / "s.yaml"
-        path.write_text(text)
-        return load_space(path)
-
-    yield put
 
 
 CONDITIONAL = HEAD + (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import designs.families
 from designs.errors import DesignError, InputError
 from designs.fields import fields_of
 from designs.objectives import parse_constraint
-from designs.space import Space, load_space
+from designs.space import load_space
 from tests import toy_family
 
 TOY = Path(__file__).parent.parent / "toy_family" / "space.yaml"
@@ -22,16 +21,6 @@ FAMILIES = ", ".join(sorted({*designs.families.names(), "toy"}))  # as messages 
 @pytest.fixture(autouse=True)
 def toy() -> None:
     toy_family.install()
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Iterator[object]:
-    def put(text: str) -> Space:
-        path = tmp_path / "s.yaml"
-        path.write_text(text)
-        return load_space(path)
-
-    yield put
 
 
 def test_points_are_the_product_in_file_order() -> None:

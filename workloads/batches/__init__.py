@@ -9,8 +9,7 @@ docs/scenarios.md says what a batch of each kind is.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import sys
 
 from designs.errors import InputError
 from workloads import kinds
@@ -26,12 +25,6 @@ def batch_of(workload: Workload, n: int) -> Workload:
         raise InputError(f"batch: wanted 1 inference or more, got {n}")
     if n == 1:
         return workload
-    known = {module.name for module in pkgutil.iter_modules(__path__)}
-    kind = kinds.kind_among(workload, known)
-    if kind is None:
-        raise InputError(
-            f"{workload.name}: wanted a workload that can be batched ({', '.join(sorted(known))}), got a "
-            f"{workload.kind()}; take batches of 1"
-        )
-    found: Workload = importlib.import_module(f"{__name__}.{kind}").batch(workload, n, f"{workload.name} x {n}")
+    module = kinds.module_for(workload, sys.modules[__name__], "batched", "take batches of 1")
+    found: Workload = module.batch(workload, n, f"{workload.name} x {n}")
     return found

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from designs.errors import InputError
-from workloads.compression.layers import Weighted, chosen_layers, weighted_layers, with_tensors
+from workloads.compression.layers import Weighted, chosen_layers, smallest, weighted_layers, with_tensors
 from workloads.ir import Graph, Op, Tensor, check_graph
 
 
@@ -42,7 +42,7 @@ class Filters:
     def __call__(self, graph: Graph) -> Graph:
         found = channel_groups(graph)
         for group, share in self._shares(graph, found):
-            kept = np.flatnonzero(~_smallest(_norms(graph, group), share))
+            kept = np.flatnonzero(~smallest(_norms(graph, group), share, most=group.n_channels - 1))
             graph = _removed(graph, group, kept) if self.remove else _zeroed(graph, group, kept)
         return graph
 
@@ -200,15 +200,6 @@ def _share(name: str, share: float) -> float:
     if not 0 <= share < 1:
         raise InputError(f"{name}: wanted a share of channels to remove from 0 to below 1, got {share}")
     return share
-
-
-def _smallest(norms: np.ndarray, share: float) -> np.ndarray:
-    """True for the channels that go."""
-    n = min(int(np.floor(share * len(norms) + 0.5)), len(norms) - 1)
-    order = np.lexsort((-np.arange(len(norms)), norms))  # of equal ones, the last go first
-    gone = np.zeros(len(norms), bool)
-    gone[order[:n]] = True
-    return gone
 
 
 def _norms(graph: Graph, group: ChannelGroup) -> np.ndarray:

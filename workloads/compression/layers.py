@@ -96,3 +96,13 @@ def with_tensors(graph: Graph, tensors: Iterable[Tensor]) -> Graph:
     """The graph with these tensors in the place of those of their names, checked."""
     new = {tensor.name: tensor for tensor in tensors}
     return check_graph(replace(graph, tensors=tuple(new.get(tensor.name, tensor) for tensor in graph.tensors)))
+
+
+def smallest(sizes: np.ndarray, share: float, *, most: int | None = None) -> np.ndarray:
+    """True for the `round_half_up(share * n)` smallest of (n,) sizes, `most` at most; of equal ones the last count as
+    the smallest.
+    """
+    n = min(int(np.floor(share * len(sizes) + 0.5)), len(sizes) if most is None else most)
+    found = np.zeros(len(sizes), bool)
+    found[np.lexsort((-np.arange(len(sizes)), sizes))[:n]] = True
+    return found

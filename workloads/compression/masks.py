@@ -9,7 +9,7 @@ import numpy as np
 
 from designs.errors import InputError
 from workloads.compression.channels import pixels_a_channel
-from workloads.compression.layers import Weighted, by_layer, chosen_layers, with_tensors
+from workloads.compression.layers import Weighted, by_layer, chosen_layers, smallest, with_tensors
 from workloads.ir import Graph, Tensor
 from workloads.pruning.n_of_m import NOfM, magnitude_mask
 
@@ -28,7 +28,7 @@ class Magnitude:
         new = []
         for layer, share in by_layer(graph, self.sparsity):
             sizes = np.abs(layer.real_weights)
-            new.append(_masked(layer, _largest(sizes.ravel(), _share(layer.name, share)).reshape(sizes.shape)))
+            new.append(_masked(layer, ~smallest(sizes.ravel(), _share(layer.name, share)).reshape(sizes.shape)))
         return with_tensors(graph, new)
 
 
@@ -42,7 +42,7 @@ class GlobalMagnitude:
     def __call__(self, graph: Graph) -> Graph:
         layers = chosen_layers(graph, self.layers)
         sizes = [np.abs(layer.real_weights) for layer in layers]
-        kept = _largest(np.concatenate([size.ravel() for size in sizes]), _share("magnitude", self.sparsity))
+        kept = ~smallest(np.concatenate([size.ravel() for size in sizes]), _share("magnitude", self.sparsity))
         ends = np.cumsum([size.size for size in sizes])
         parts = np.split(kept, ends[:-1])
         return with_tensors(
@@ -73,7 +73,7 @@ class Blocks:
             blocks = np.add.reduceat(np.add.reduceat(squares, rows, axis=0), columns, axis=1)
             blocks = blocks.reshape(*blocks.shape[:2], -1).sum(axis=2)
             means = blocks / np.outer(np.diff([*rows, squares.shape[0]]), np.diff([*columns, squares.shape[1]]))
-            kept = _largest(means.ravel(), _share(layer.name, share)).reshape(means.shape)
+            kept = ~smallest(means.ravel(), _share(layer.name, share)).reshape(means.shape)
             spread = kept[np.arange(squares.shape[0]) // self.out_channels][
                 :, np.arange(squares.shape[1]) // self.in_channels
             ]
@@ -117,14 +117,6 @@ def _n_of_m(graph: Graph, layer: Weighted, pattern: NOfM) -> np.ndarray:
         padded = np.pad(sizes[group * out : (group + 1) * out], ((0, 0), (before, 0), (0, 0), (0, 0)))
         masks.append(magnitude_mask(padded, pattern, axis=1)[:, before:])
     return np.concatenate(masks)
-
-
-def _largest(sizes: np.ndarray, share: float) -> np.ndarray:
-    """True but for the `round_half_up(share * n)` smallest; of equal ones the last are the smallest."""
-    n = int(np.floor(share * sizes.size + 0.5))
-    kept = np.ones(sizes.size, bool)
-    kept[np.lexsort((-np.arange(sizes.size), sizes))[:n]] = False
-    return kept
 
 
 def _share(name: str, share: float) -> float:

@@ -18,9 +18,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import zipfile
-from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+from designs.errors import InputError
+
+if TYPE_CHECKING:
+    from workloads.load import Workload
 
 
 def modules() -> tuple[ModuleType, ...]:
@@ -29,13 +34,20 @@ def modules() -> tuple[ModuleType, ...]:
     return tuple(importlib.import_module(f"{__name__}.{name}") for name in names)
 
 
-def kind_among(workload: object, names: Collection[str]) -> str | None:
-    """Which of these names of kinds is the workload's; None where none is."""
-    for module in modules():
-        name = module.__name__.rpartition(".")[2]
-        if name in names and getattr(module, type(workload).__name__, None) is type(workload):
-            return name
-    return None
+def module_for(workload: Workload, folder: ModuleType, can_be: str, remedy: str) -> ModuleType:
+    """The module of a folder that is named as the workload's kind; InputError, with a remedy, where there is none.
+
+    Modules of the folder that are named as no kind are the folder's own.
+    """
+    there = {module.name for module in pkgutil.iter_modules(folder.__path__)}
+    known = {name: module for module in modules() if (name := module.__name__.rpartition(".")[2]) in there}
+    for name, module in known.items():
+        if getattr(module, type(workload).__name__, None) is type(workload):
+            return importlib.import_module(f"{folder.__name__}.{name}")
+    raise InputError(
+        f"{workload.name}: wanted a workload that can be {can_be} ({', '.join(sorted(known))}), got a "
+        f"{workload.kind()}; {remedy}"
+    )
 
 
 def tracers() -> dict[str, str]:

@@ -10,8 +10,7 @@ docs/search.md, section 4, says how each kind is cut.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -48,19 +47,7 @@ def part_of(workload: Workload, share: float | Fraction) -> Part:
         raise InputError(f"share: wanted a share of the work above 0 and up to 1, got {share}; 1 is all of it")
     if exact == 1:
         return Part(workload=workload, measures={"whole": exact})
-    module = importlib.import_module(f"{__name__}.{_kind_of(workload)}")
+    module = kinds.module_for(workload, sys.modules[__name__], "cut", "search without --asha")
     found: Part = module.part(workload, exact, f"{workload.name}[{exact}]")
     assert max(found.measures.values()) <= exact
-    return found
-
-
-def _kind_of(workload: Workload) -> str:
-    """The name of the module of the workload's kind."""
-    known = {module.name for module in pkgutil.iter_modules(__path__)}
-    found = kinds.kind_among(workload, known)
-    if found is None:
-        raise InputError(
-            f"{workload.name}: wanted a workload that can be cut ({', '.join(sorted(known - {'strata'}))}), "
-            f"got a {workload.kind()}; search without --asha"
-        )
     return found

@@ -12,6 +12,7 @@ from designs.errors import InputError
 from workloads.classifiers.data import DataSet, data_set
 from workloads.kinds.classification import Classification, classification_of
 from workloads.parts import Part
+from workloads.parts.strata import middles
 
 
 def part(workload: Classification, share: Fraction, name: str) -> Part:
@@ -68,4 +69,4 @@ def _kept(n: int, share: Fraction, name: str) -> np.ndarray:
     n_kept = math.floor(n * share)
     if n_kept < 1:
         raise InputError(f"{name}: wanted samples enough to be cut so far, got {n}; ask for a larger share")
-    return (2 * np.arange(n_kept) + 1) * n // (2 * n_kept)
+    return middles(n, n_kept)

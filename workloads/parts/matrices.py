@@ -12,7 +12,7 @@ import numpy as np
 from designs.errors import InputError
 from workloads.kinds.matrices import Matrices, matrices_of
 from workloads.parts import Part
-from workloads.parts.strata import choose
+from workloads.parts.strata import choose, middles
 from workloads.sparse.layer import SparseLayer
 from workloads.sparse.nonzeros import NonZeros
 
@@ -75,9 +75,9 @@ def _some_rows(layer: SparseLayer, share: Fraction) -> SparseLayer:
     of_row = np.bincount(rows, minlength=layer.height)
     most = math.floor(layer.matrix.nnz * share)
     n_rows = max(1, math.floor(layer.height * share))
-    while n_rows > 1 and of_row[_spread(layer.height, n_rows)].sum() > most:
+    while n_rows > 1 and of_row[middles(layer.height, n_rows)].sum() > most:
         n_rows -= 1
-    kept = _spread(layer.height, n_rows)
+    kept = middles(layer.height, n_rows)
     place = np.full(layer.height, -1)
     place[kept] = np.arange(n_rows)
     alive = place[rows] >= 0
@@ -88,8 +88,3 @@ def _some_rows(layer: SparseLayer, share: Fraction) -> SparseLayer:
         value_bits=layer.matrix.value_bits,
     )
     return replace(layer, matrix=matrix, numbers=replace(layer.numbers, bias=layer.numbers.bias[kept]))
-
-
-def _spread(n: int, n_kept: int) -> np.ndarray:
-    """`n_kept` of n numbers in the middles of equal stretches."""
-    return (2 * np.arange(n_kept) + 1) * n // (2 * n_kept)

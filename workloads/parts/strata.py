@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
+import numpy as np
+
 FEWEST = 4  # items kept where there are as many: fewer are no mix
 
 
@@ -99,3 +101,8 @@ def _standing_for(weights: Sequence[Fraction], kept: Sequence[int]) -> dict[int,
             nearest += 1
         found[kept[nearest]] += weight
     return found
+
+
+def middles(n: int, n_kept: int) -> np.ndarray:
+    """(n_kept,) of n positions: those in the middles of equal stretches."""
+    return (2 * np.arange(n_kept) + 1) * n // (2 * n_kept)
